@@ -1,0 +1,71 @@
+# Posvid. `make demo` shows the main job end to end; `make test` is what CI runs.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := build
+
+GO ?= go
+BIN := bin
+# What the tests drive beside Go: the race detector's C compiler, an independent QR decoder, an SVG renderer,
+# a WebP encoder, the WebAssembly host and the independent CBOR/COSE checks.
+TEST_PACKAGES := gcc libc6-dev zbar-tools librsvg2-bin webp nodejs openssl
+FUZZ_SECONDS ?= 60
+FUZZ_EACH ?= 60
+CRASH_CYCLES ?= 10000
+
+.PHONY: build demo test vectors vectors-check fuzz fuzz-short bench crash cover clean lint wasm cross test-deps
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/posvid ./cmd/posvid
+	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/posvid-verify ./cmd/posvid-verify
+
+wasm:
+	GOOS=js GOARCH=wasm $(GO) build -trimpath -ldflags='-s -w' -o $(BIN)/posvid.wasm ./cmd/posvid-wasm
+
+# The demo needs nothing but Go: the store is embedded and both programs are static.
+demo: build
+	$(BIN)/posvid demo
+
+test-deps:
+	./scripts/apt-install $(TEST_PACKAGES)
+
+lint:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) vet -tags crash ./store/...
+	$(GO) tool staticcheck ./...
+	$(GO) mod tidy -diff
+	$(GO) mod verify
+
+# The verifier is built for the platforms checkpoints use.
+cross:
+	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 $(GO) build -o /dev/null ./cmd/posvid-verify
+	CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 $(GO) build -o /dev/null ./cmd/posvid-verify
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) build -o /dev/null ./cmd/posvid-verify
+
+test: test-deps
+	./scripts/test
+
+vectors:
+	$(GO) run ./testvectors/gen
+
+vectors-check:
+	$(GO) run ./testvectors/gen -check
+
+fuzz:
+	./scripts/fuzz each $(FUZZ_EACH)
+
+fuzz-short:
+	./scripts/fuzz total $(FUZZ_SECONDS)
+
+bench: build
+	$(BIN)/posvid bench
+
+crash:
+	$(GO) run -tags crash ./store/crash -cycles $(CRASH_CYCLES)
+
+cover:
+	$(GO) test -short -coverprofile=coverage.out -coverpkg=./... ./...
+	$(GO) tool cover -func=coverage.out | tail -n 1
+
+clean:
+	rm -rf $(BIN) posvid-demo coverage.out

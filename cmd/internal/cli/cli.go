@@ -1,0 +1,358 @@
+// Package cli is what the two programs share: streams, language, passphrases, exit codes and the way errors are told.
+//
+// Results go to stdout, talk to stderr. Codes, JSON keys and exit codes are never translated.
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// Exit codes of both programs.
+const (
+	ExitAccept        = 0 // accepted, or the command did what it was asked
+	ExitRefuse        = 1 // refused, or the command failed
+	ExitUsage         = 2 // the command line is wrong
+	ExitCannotConfirm = 3 // could not decide
+)
+
+// Env is what a command may touch of the outside.
+type Env struct {
+	Program string // name printed before messages
+	Stdin   io.Reader
+	Stdout  io.Writer
+	Stderr  io.Writer
+	Now     func() time.Time // the only clock
+	Lang    string           // "uk" or "en"
+	Dir     string           // --dir: operator/, bodies/, wallets/, checkpoint/
+
+	PassphraseFile string // --passphrase-file
+
+	passphrase []byte
+	chosen     string // --lang
+}
+
+// New is the environment of a running program.
+func New(program string) *Env {
+	return &Env{Program: program, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Now: time.Now, Lang: "uk"}
+}
+
+// Exit carries an exit code without a further message: the command has said what there was to say.
+type Exit struct{ Code int }
+
+// Error implements error.
+func (e *Exit) Error() string { return fmt.Sprintf("exit %d", e.Code) }
+
+// UsageError is a fault of the command line: exit code 2.
+type UsageError struct{ Text string }
+
+// Error implements error.
+func (e *UsageError) Error() string { return e.Text }
+
+// Usagef makes a UsageError.
+func Usagef(format string, args ...any) error { return &UsageError{fmt.Sprintf(format, args...)} }
+
+// Hinted is an error with the next step for the reader.
+type Hinted struct {
+	Err  error
+	Hint string
+}
+
+// Error implements error.
+func (e *Hinted) Error() string { return e.Err.Error() }
+
+// Unwrap gives the error under the hint.
+func (e *Hinted) Unwrap() error { return e.Err }
+
+// Hint adds a next step to an error; nil stays nil.
+func Hint(err error, hint string) error {
+	if err == nil {
+		return nil
+	}
+	return &Hinted{err, hint}
+}
+
+// Undecided is an error after which nothing can be said of an ID: exit code 3.
+type Undecided struct{ Err error }
+
+// Error implements error.
+func (e *Undecided) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *Undecided) Unwrap() error { return e.Err }
+
+// T picks the text of the reader's language and formats it.
+func (e *Env) T(uk, en string, args ...any) string {
+	text := uk
+	if e.Lang == "en" {
+		text = en
+	}
+	if len(args) == 0 {
+		return text
+	}
+	return fmt.Sprintf(text, args...)
+}
+
+// Say writes a line of talk to stderr in the reader's language.
+func (e *Env) Say(uk, en string, args ...any) { fmt.Fprintln(e.Stderr, e.T(uk, en, args...)) }
+
+// Print writes a line of result to stdout in the reader's language.
+func (e *Env) Print(uk, en string, args ...any) { fmt.Fprintln(e.Stdout, e.T(uk, en, args...)) }
+
+// Err makes an error in the reader's language.
+func (e *Env) Err(uk, en string, args ...any) error {
+	text := uk
+	if e.Lang == "en" {
+		text = en
+	}
+	return fmt.Errorf(text, args...)
+}
+
+// AddFlags puts the flags every command has on the root.
+func (e *Env) AddFlags(root *cobra.Command) {
+	root.PersistentFlags().StringVar(&e.chosen, "lang", "", "мова повідомлень: uk або en / language of messages (default from the locale)")
+	root.PersistentPreRunE = func(*cobra.Command, []string) error { return e.setLang() }
+}
+
+// AddStateFlags puts the flags of commands that keep state and keys.
+func (e *Env) AddStateFlags(root *cobra.Command) {
+	dir := os.Getenv("POSVID_DIR")
+	if dir == "" {
+		dir = "."
+	}
+	root.PersistentFlags().StringVar(&e.Dir, "dir", dir, "тека стану: operator/ bodies/ wallets/ checkpoint/ / state folder ($POSVID_DIR)")
+	root.PersistentFlags().StringVar(&e.PassphraseFile, "passphrase-file", "", "файл із парольною фразою / file with the passphrase (else $POSVID_PASSPHRASE, else a prompt)")
+}
+
+// setLang takes --lang, else the locale, else Ukrainian.
+func (e *Env) setLang() error {
+	switch e.chosen {
+	case "uk", "en":
+		e.Lang = e.chosen
+	case "":
+		e.Lang = LocaleLang(os.Getenv)
+	default:
+		return Usagef("--lang: want uk or en, got %q", e.chosen)
+	}
+	return nil
+}
+
+// LocaleLang reads the language from the locale variables in their POSIX order; what is not English is Ukrainian.
+func LocaleLang(getenv func(string) string) string {
+	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
+		if value := getenv(name); value != "" {
+			if strings.HasPrefix(strings.ToLower(value), "en") {
+				return "en"
+			}
+			return "uk"
+		}
+	}
+	return "uk"
+}
+
+// maxPassphrase bounds a passphrase file.
+const maxPassphrase = 4096
+
+// Passphrase gives the passphrase that seals this state: the file, else $POSVID_PASSPHRASE, else a prompt on the
+// terminal. It is never the value of a flag, which other users of the machine can read.
+func (e *Env) Passphrase(confirm bool) ([]byte, error) {
+	if e.passphrase != nil {
+		return e.passphrase, nil
+	}
+	switch {
+	case e.PassphraseFile != "":
+		data, err := os.ReadFile(e.PassphraseFile)
+		if err != nil {
+			return nil, err
+		}
+		if len(data) > maxPassphrase {
+			return nil, e.Err("файл парольної фрази більший за %d байтів", "the passphrase file is larger than %d bytes", maxPassphrase)
+		}
+		e.passphrase = []byte(strings.TrimRight(string(data), "\r\n"))
+	case os.Getenv("POSVID_PASSPHRASE") != "":
+		e.passphrase = []byte(os.Getenv("POSVID_PASSPHRASE"))
+	default:
+		phrase, err := e.promptPassphrase(confirm)
+		if err != nil {
+			return nil, err
+		}
+		e.passphrase = phrase
+	}
+	if len(e.passphrase) == 0 {
+		e.passphrase = nil
+		return nil, e.Err("парольна фраза порожня", "the passphrase is empty")
+	}
+	return e.passphrase, nil
+}
+
+// promptPassphrase asks on the terminal, twice when a new state is made.
+func (e *Env) promptPassphrase(confirm bool) ([]byte, error) {
+	file, ok := e.Stdin.(*os.File)
+	if !ok || !term.IsTerminal(int(file.Fd())) {
+		return nil, Hint(e.Err("потрібна парольна фраза", "a passphrase is needed"),
+			e.T("дайте --passphrase-file ФАЙЛ або $POSVID_PASSPHRASE", "give --passphrase-file FILE or $POSVID_PASSPHRASE"))
+	}
+	ask := func(uk, en string) ([]byte, error) {
+		fmt.Fprint(e.Stderr, e.T(uk, en))
+		defer fmt.Fprintln(e.Stderr)
+		return term.ReadPassword(int(file.Fd()))
+	}
+	first, err := ask("Парольна фраза: ", "Passphrase: ")
+	if err != nil || !confirm {
+		return first, err
+	}
+	second, err := ask("Ще раз: ", "Again: ")
+	if err != nil {
+		return nil, err
+	}
+	if string(first) != string(second) {
+		return nil, e.Err("фрази різні", "the two differ")
+	}
+	return first, nil
+}
+
+// SetPassphrase fixes the passphrase for a whole run; demo and bench use it for state they make and own.
+func (e *Env) SetPassphrase(phrase []byte) { e.passphrase = phrase }
+
+// Interactive says whether a person sits at the terminal on both ends.
+func (e *Env) Interactive() bool {
+	in, inOK := e.Stdin.(*os.File)
+	out, outOK := e.Stderr.(*os.File)
+	return inOK && outOK && term.IsTerminal(int(in.Fd())) && term.IsTerminal(int(out.Fd()))
+}
+
+// Columns is the width of the terminal on stdout, 0 when stdout is not one.
+func (e *Env) Columns() int {
+	out, ok := e.Stdout.(*os.File)
+	if !ok || !term.IsTerminal(int(out.Fd())) {
+		return 0
+	}
+	width, _, err := term.GetSize(int(out.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
+}
+
+// Colour says whether results may carry colour: a terminal, no NO_COLOR, not a dumb one.
+func (e *Env) Colour() bool {
+	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && e.Columns() > 0
+}
+
+// Path joins a path below --dir.
+func (e *Env) Path(parts ...string) string { return filepath.Join(append([]string{e.Dir}, parts...)...) }
+
+// ReadFile reads a file or, for "-", stdin, up to max bytes.
+func (e *Env) ReadFile(name string, max int64) ([]byte, error) {
+	source := e.Stdin
+	if name != "-" {
+		file, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer file.Close()
+		source = file
+	}
+	data, err := io.ReadAll(io.LimitReader(source, max+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > max {
+		return nil, e.Err("%s: більше за %d байтів", "%s: larger than %d bytes", name, max)
+	}
+	return data, nil
+}
+
+// WriteFile writes a result so that a reader sees the old file or the whole new one, also after a power cut; "-" is stdout.
+func (e *Env) WriteFile(name string, data []byte, mode os.FileMode) error {
+	if name == "-" {
+		_, err := e.Stdout.Write(data)
+		return err
+	}
+	return WriteAtomic(name, data, mode)
+}
+
+// WriteAtomic writes beside the target, flushes, renames, and flushes the folder.
+func WriteAtomic(name string, data []byte, mode os.FileMode) error {
+	folder := filepath.Dir(name)
+	temp, err := os.CreateTemp(folder, "."+filepath.Base(name)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temp.Name())
+	_, err = temp.Write(data)
+	if err == nil {
+		err = temp.Chmod(mode)
+	}
+	if err == nil {
+		err = temp.Sync()
+	}
+	if closed := temp.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		err = os.Rename(temp.Name(), name)
+	}
+	if err != nil {
+		return err
+	}
+	handle, err := os.Open(folder)
+	if err != nil {
+		return err
+	}
+	defer handle.Close()
+	return handle.Sync()
+}
+
+// Run executes the root command and gives the program's exit code.
+func (e *Env) Run(root *cobra.Command, args []string) int {
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.SetArgs(args)
+	root.SetIn(e.Stdin)
+	root.SetOut(e.Stdout)
+	root.SetErr(e.Stderr)
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return &UsageError{fmt.Sprintf("%s: %v", c.CommandPath(), err)}
+	})
+	err := root.Execute()
+	if err == nil {
+		return ExitAccept
+	}
+	var exit *Exit
+	if errors.As(err, &exit) {
+		return exit.Code
+	}
+	fmt.Fprintf(e.Stderr, "%s: %v\n", e.Program, err)
+	var hinted *Hinted
+	if errors.As(err, &hinted) && hinted.Hint != "" {
+		fmt.Fprintf(e.Stderr, "%s: hint: %s\n", e.Program, hinted.Hint)
+	}
+	var usage *UsageError
+	var undecided *Undecided
+	switch {
+	case errors.As(err, &usage), isCobraUsage(err):
+		return ExitUsage
+	case errors.As(err, &undecided):
+		return ExitCannotConfirm
+	}
+	return ExitRefuse
+}
+
+// isCobraUsage knows the library's own complaints about a command line, which have no type.
+func isCobraUsage(err error) bool {
+	text := err.Error()
+	for _, start := range []string{"unknown command", "unknown flag", "unknown shorthand", "required flag", "accepts ", "requires at least", "requires at most", "if any flags in the group", "at least one of the flags", "invalid argument"} {
+		if strings.HasPrefix(text, start) {
+			return true
+		}
+	}
+	return false
+}
