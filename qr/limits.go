@@ -1,0 +1,64 @@
+package qr
+
+// Limits of this package. A symbol or a picture beyond one of them is refused
+// before anything of its size is allocated.
+const (
+	// MaxText is the longest text that one symbol of level M can hold: 3,391
+	// alphanumeric characters in version 40 (ISO/IEC 18004, Table 7).
+	MaxText = 3391
+
+	// MaxScale is the largest number of pixels a module may be drawn with.
+	MaxScale = 64
+
+	// MaxQuietZone is the widest quiet zone that is drawn, in modules.
+	MaxQuietZone = 64
+
+	// DefaultMaxBytes is the largest picture file that ReadImage takes when its
+	// caller names no limit.
+	DefaultMaxBytes = 32 << 20
+
+	// DefaultMaxPixels is the largest picture, in pixels, that ReadImage decodes
+	// when its caller names no limit: a phone camera's 24 megapixels. A picture
+	// with more than 4 bytes a pixel in memory may have proportionally fewer.
+	DefaultMaxPixels = 24 << 20
+
+	// DefaultMaxCodes is the largest number of codes that ReadImage returns from
+	// one picture when its caller names no limit.
+	DefaultMaxCodes = 64
+)
+
+const (
+	quietZone    = 4  // modules that ISO/IEC 18004, Section 6.3.8 wants on each side
+	defaultScale = 8  // pixels a module: a phone's camera and a 203 dpi printer both resolve it
+	minSize      = 21 // modules along a side of version 1
+	maxSize      = 177
+
+	maxScans       = 64      // scans of one JPEG; encoders write at most some twenty
+	maxRungPixels  = 6 << 20 // larger pictures are halved before the robust rungs look at them
+	maxUpPixels    = 3 << 19 // larger pictures are not doubled
+	maxCentres     = 128     // finder patterns considered in one look at a picture
+	maxTriples     = 4096    // corner triples weighed in one look at a picture
+	maxAttempts    = 256     // grids decoded in one look at a picture
+	maxDarkPercent = 8       // differing modules of the fixed patterns, in percent, of a clean symbol
+)
+
+// Limits bounds the work of ReadImage. The zero value of a field means the
+// package's default.
+type Limits struct {
+	MaxBytes  int // bytes of the file, default DefaultMaxBytes
+	MaxPixels int // width × height, default DefaultMaxPixels
+	MaxCodes  int // codes returned from one picture, default DefaultMaxCodes
+}
+
+func (l Limits) withDefaults() Limits {
+	if l.MaxBytes <= 0 {
+		l.MaxBytes = DefaultMaxBytes
+	}
+	if l.MaxPixels <= 0 {
+		l.MaxPixels = DefaultMaxPixels
+	}
+	if l.MaxCodes <= 0 {
+		l.MaxCodes = DefaultMaxCodes
+	}
+	return l
+}
