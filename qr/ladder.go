@@ -16,6 +16,11 @@ import (
 // broken is set when a step failed in a way it should not; the other steps are
 // tried all the same.
 func climb(g *grey, cleanOnly bool) (results []Result, broken error) {
+	defer func() {
+		if p := recover(); p != nil {
+			broken = fmt.Errorf("qr: between steps: %w: panic", ErrDecoder)
+		}
+	}()
 	// try runs one step and survives its panics: gozxing indexes by values it
 	// computed from the picture.
 	try := func(rung string, step func() []Result) bool {
@@ -53,6 +58,9 @@ func climb(g *grey, cleanOnly bool) (results []Result, broken error) {
 
 	base := g
 	for base.w*base.h > maxRungPixels {
+		if base.w < minSize || base.h < minSize {
+			return results, broken // a line; no symbol fits
+		}
 		base = base.halved()
 	}
 	scale := float64(g.w) / float64(base.w)

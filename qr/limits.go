@@ -19,7 +19,7 @@ const (
 
 	// DefaultMaxPixels is the largest picture, in pixels, that ReadImage decodes
 	// when its caller names no limit: a phone camera's 24 megapixels. A picture
-	// with more than 4 bytes a pixel in memory may have proportionally fewer.
+	// of 16 bits a channel and a progressive JPEG may have half as many.
 	DefaultMaxPixels = 24 << 20
 
 	// DefaultMaxCodes is the largest number of codes that ReadImage returns from
@@ -33,7 +33,7 @@ const (
 	minSize      = 21 // modules along a side of version 1
 	maxSize      = 177
 
-	maxScans       = 64      // scans of one JPEG; encoders write at most some twenty
+	maxScans       = 32      // scans of one JPEG; encoders write at most some twenty
 	maxRungPixels  = 6 << 20 // larger pictures are halved before the robust rungs look at them
 	maxUpPixels    = 3 << 19 // larger pictures are not doubled
 	maxCentres     = 128     // finder patterns considered in one look at a picture

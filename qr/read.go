@@ -147,7 +147,7 @@ func sniff(data []byte) (format, bool) {
 	case bytes.HasPrefix(data, []byte("\xff\xd8\xff")):
 		return format{"JPEG",
 			func(b []byte) (image.Config, error) {
-				if n := countScans(b); n > maxScans {
+				if n, _ := scanJPEG(b); n > maxScans {
 					return image.Config{}, fmt.Errorf("%d scans, limit %d", n, maxScans)
 				}
 				return jpeg.DecodeConfig(bytes.NewReader(b))
@@ -165,11 +165,10 @@ func sniff(data []byte) (format, bool) {
 	return format{}, false
 }
 
-// countScans counts the scans of a JPEG. A progressive picture may repeat a
-// scan over all its pixels in a few bytes, so that a small file could cost
-// minutes; no encoder needs more than maxScans.
-func countScans(data []byte) int {
-	scans := 0
+// scanJPEG counts the scans of a JPEG and tells whether it is progressive. A
+// progressive picture may repeat a scan over all its pixels in a few bytes, so
+// that a small file could cost minutes; no encoder needs more than maxScans.
+func scanJPEG(data []byte) (scans int, progressive bool) {
 	for i := 2; i+3 < len(data); {
 		if data[i] != 0xff {
 			i++ // entropy-coded data, or a damaged file: look for the next marker
@@ -181,23 +180,30 @@ func countScans(data []byte) int {
 		case m == 0 || m == 1 || m >= 0xd0 && m <= 0xd9: // stuffed byte or marker without a length
 			i += 2
 		default:
-			if m == 0xda {
+			switch m {
+			case 0xda:
 				scans++
+			case 0xc2:
+				progressive = true
 			}
 			i += 2 + max(2, int(data[i+2])<<8|int(data[i+3]))
 		}
 	}
-	return scans
+	return scans, progressive
 }
 
-// bytesPerPixel is how much memory a decoder spends on a pixel of the model,
-// its own tables included, rounded up to a multiple of 4.
-func bytesPerPixel(m color.Model) int {
+// heavy reports a picture that takes more than 4 bytes a pixel to decode: 16
+// bits a channel, or the coefficients that a progressive JPEG keeps.
+func (f format) heavy(data []byte, m color.Model) bool {
 	switch m {
 	case color.RGBA64Model, color.NRGBA64Model:
-		return 8
+		return true
 	}
-	return 4
+	if f.name != "JPEG" {
+		return false
+	}
+	_, progressive := scanJPEG(data)
+	return progressive
 }
 
 // decodeGrey decodes a picture within its limits.
@@ -221,7 +227,10 @@ func decodeGrey(data []byte, limits Limits) (g *grey, err error) {
 	if config.Width <= 0 || config.Height <= 0 {
 		return nil, fmt.Errorf("qr: %s of %d × %d pixels: %w", f.name, config.Width, config.Height, ErrFormat)
 	}
-	limit := limits.MaxPixels * 4 / bytesPerPixel(config.ColorModel)
+	limit := limits.MaxPixels
+	if f.heavy(data, config.ColorModel) {
+		limit /= 2
+	}
 	if config.Width > limit/config.Height {
 		return nil, fmt.Errorf("qr: %s of %d × %d pixels, limit %d: %w", f.name, config.Width, config.Height, limit, ErrTooManyPixels)
 	}

@@ -54,7 +54,7 @@ type Symbol struct {
 // Dark reports whether the module in column x and row y is dark. Everything
 // outside the symbol is light.
 func (s *Symbol) Dark(x, y int) bool {
-	if s == nil || x < 0 || y < 0 || x >= s.Size || y >= s.Size {
+	if s == nil || x < 0 || y < 0 || x >= s.Size || y >= s.Size || y*s.Size+x >= len(s.dark) {
 		return false
 	}
 	return s.dark[y*s.Size+x]
