@@ -10,18 +10,15 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/subtle"
-	"fmt"
-	"log/slog"
+	"errors"
 
 	"github.com/cloudflare/circl/sign/mldsa/mldsa65"
 )
 
-// redacted is all that is ever printed of a private key.
-const redacted = "[redacted]"
-
 // PrivateKey is a software Signer of one algorithm. It is immutable and safe for parallel use. It prints as
 // [redacted] in every verb, log and encoding; only MarshalCOSE hands out the secret.
 type PrivateKey struct {
+	Redacted
 	public        *PublicKey
 	ec            *ecdsa.PrivateKey
 	ed            ed25519.PrivateKey
@@ -88,6 +85,26 @@ func NewKeyFromSeed(alg Algorithm, secret []byte) (*PrivateKey, error) {
 		return &PrivateKey{public: p, mldsa: k, secret: seed[:]}, nil
 	}
 	return nil, refuse(ErrAlgorithm, "key from seed: alg %d (%s) is not supported", int64(alg), alg)
+}
+
+// KeyForVectors derives a key from a public label, in the deterministic mode. Anybody can derive it too: it is for
+// test vectors and protects nothing.
+func KeyForVectors(alg Algorithm, label string) (*PrivateKey, error) {
+	for try := byte(0); ; try++ {
+		seed := sha512.Sum384(append([]byte("posvid test vector key\x00"+label), try))
+		size := 32
+		if alg == ESP384 {
+			size = 48
+		}
+		k, err := NewKeyFromSeed(alg, seed[:size])
+		if err == nil {
+			return k.Deterministic(), nil
+		}
+		// One scalar in 2^32 is not below the order of the curve; anything else fails at once.
+		if !errors.Is(err, ErrKey) || try == 255 {
+			return nil, err
+		}
+	}
 }
 
 func newPrivateEC(k *ecdsa.PrivateKey) (*PrivateKey, error) {
@@ -268,21 +285,3 @@ func ParseDER(alg Algorithm, der []byte) (sig []byte, ok bool) {
 	}
 	return sig, len(rest) == 0
 }
-
-// String returns [redacted].
-func (PrivateKey) String() string { return redacted }
-
-// GoString returns [redacted].
-func (PrivateKey) GoString() string { return redacted }
-
-// Format writes [redacted] for every verb.
-func (PrivateKey) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
-
-// LogValue returns [redacted].
-func (PrivateKey) LogValue() slog.Value { return slog.StringValue(redacted) }
-
-// MarshalJSON returns "[redacted]".
-func (PrivateKey) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
-
-// MarshalText returns [redacted].
-func (PrivateKey) MarshalText() ([]byte, error) { return []byte(redacted), nil }
