@@ -8,7 +8,7 @@ import (
 	"crypto/elliptic"
 	"crypto/sha256"
 	"crypto/sha512"
-	"math/big"
+	"sync"
 
 	"github.com/cloudflare/circl/sign/mldsa/mldsa65"
 )
@@ -36,11 +36,17 @@ const (
 // key ready for use, so verifying again costs no parsing. The zero value verifies nothing.
 type PublicKey struct {
 	alg   Algorithm
-	ec    *ecdsa.PublicKey
-	x, y  []byte // coordinates of an EC2 key, each of the curve's size; x alone of an Ed25519 key
+	ec    ecdsa.PublicKey // EC2 key
+	xy    [2 * 48]byte    // coordinates of an EC2 key, size bytes each; x alone of an Ed25519 key
+	size  int             // bytes of one coordinate; 0 for ML-DSA
 	mldsa *mldsa65.PublicKey
 	akp   []byte // encoded ML-DSA key
 }
+
+func (k *PublicKey) x() []byte { return k.xy[:k.size] }
+
+// y is the second coordinate of an EC2 key.
+func (k *PublicKey) y() []byte { return k.xy[k.size : 2*k.size] }
 
 // NewPublicKey wraps an *ecdsa.PublicKey on P-256 or P-384, an ed25519.PublicKey or a *mldsa65.PublicKey. Its
 // algorithm follows from its kind.
@@ -84,16 +90,18 @@ func newEC(curve elliptic.Curve, point []byte) (*PublicKey, error) {
 	if err != nil {
 		return nil, refuse(ErrKey, "not a point of the curve")
 	}
-	size := (len(point) - 1) / 2
-	own := bytes.Clone(point[1:])
-	return &PublicKey{alg: curveAlgorithm(curve), ec: pub, x: own[:size:size], y: own[size:]}, nil
+	k := &PublicKey{alg: curveAlgorithm(curve), ec: *pub, size: len(point) / 2}
+	copy(k.xy[:], point[1:])
+	return k, nil
 }
 
 func newEd25519(k []byte) (*PublicKey, error) {
 	if len(k) != ed25519.PublicKeySize {
 		return nil, refuse(ErrKey, "Ed25519 key of %d bytes, want %d", len(k), ed25519.PublicKeySize)
 	}
-	return &PublicKey{alg: Ed25519, x: bytes.Clone(k)}, nil
+	out := &PublicKey{alg: Ed25519, size: len(k)}
+	copy(out.xy[:], k)
+	return out, nil
 }
 
 func newMLDSA(k []byte) (*PublicKey, error) {
@@ -116,29 +124,20 @@ func newCompressed(curve elliptic.Curve, x []byte, ySign bool) (*PublicKey, erro
 	if len(x) != size {
 		return nil, refuse(ErrKey, "x of %d bytes, want %d", len(x), size)
 	}
-	var buf [1 + 48]byte
-	point := append(buf[:0], 2)
+	k := &PublicKey{alg: curveAlgorithm(curve), size: size}
+	point := append(k.xy[:0], 2) // the key's own room serves as the buffer until the coordinates are known
 	if ySign {
 		point[0] = 3
 	}
-	point = append(point, x...)
-	px, py := elliptic.UnmarshalCompressed(curve, point)
+	px, py := elliptic.UnmarshalCompressed(curve, append(point, x...))
 	if px == nil {
 		return nil, refuse(ErrKey, "x is not on the curve")
 	}
-	return newAffine(curve, px, py, size), nil
-}
-
-func newAffine(curve elliptic.Curve, x, y *big.Int, size int) *PublicKey {
-	xy := make([]byte, 2*size)
-	x.FillBytes(xy[:size])
-	y.FillBytes(xy[size:])
-	return &PublicKey{
-		alg: curveAlgorithm(curve),
-		ec:  &ecdsa.PublicKey{Curve: curve, X: x, Y: y},
-		x:   xy[:size:size],
-		y:   xy[size:],
-	}
+	//lint:ignore SA1019 the coordinates come from the library and are never changed
+	k.ec = ecdsa.PublicKey{Curve: curve, X: px, Y: py}
+	px.FillBytes(k.x())
+	py.FillBytes(k.y())
+	return k, nil
 }
 
 // keyLimits bounds a COSE_Key: the longest member is an ML-DSA-65 key of 1,952 bytes.
@@ -360,15 +359,13 @@ func (k *PublicKey) Verify(toBeSigned, sig []byte) error {
 	good := false
 	switch k.alg {
 	case ESP256:
-		var der [derMax]byte
 		digest := sha256.Sum256(toBeSigned)
-		good = ecdsa.VerifyASN1(k.ec, digest[:], appendDER(der[:0], sig))
+		good = k.verifyEC(digest[:], sig)
 	case ESP384:
-		var der [derMax]byte
 		digest := sha512.Sum384(toBeSigned)
-		good = ecdsa.VerifyASN1(k.ec, digest[:], appendDER(der[:0], sig))
+		good = k.verifyEC(digest[:], sig)
 	case Ed25519:
-		good = ed25519.Verify(k.x, toBeSigned, sig)
+		good = ed25519.Verify(k.x(), toBeSigned, sig)
 	case MLDSA65:
 		good = mldsa65.Verify(k.mldsa, toBeSigned, nil, sig)
 	}
@@ -376,6 +373,15 @@ func (k *PublicKey) Verify(toBeSigned, sig []byte) error {
 		return refuse(ErrSignature, "signature does not verify (%s)", k.alg)
 	}
 	return nil
+}
+
+// derBuffers spares an allocation a verification: the library makes its argument escape.
+var derBuffers = sync.Pool{New: func() any { return new([derMax]byte) }}
+
+func (k *PublicKey) verifyEC(digest, sig []byte) bool {
+	buf := derBuffers.Get().(*[derMax]byte)
+	defer derBuffers.Put(buf)
+	return ecdsa.VerifyASN1(&k.ec, digest, appendDER(buf[:0], sig))
 }
 
 // derMax is the longest SEQUENCE of two INTEGERs of 48 bytes each.
@@ -420,15 +426,15 @@ func (k *PublicKey) AppendCOSE(dst []byte, compressed bool) []byte {
 		}
 		dst = AppendInt(AppendInt(AppendMap(dst, 4), keyType), ktyEC2)
 		dst = AppendInt(AppendInt(dst, -1), crv)
-		dst = AppendBytes(AppendInt(dst, -2), k.x)
+		dst = AppendBytes(AppendInt(dst, -2), k.x())
 		if compressed {
-			return AppendBool(AppendInt(dst, -3), k.y[len(k.y)-1]&1 == 1)
+			return AppendBool(AppendInt(dst, -3), k.xy[2*k.size-1]&1 == 1)
 		}
-		return AppendBytes(AppendInt(dst, -3), k.y)
+		return AppendBytes(AppendInt(dst, -3), k.y())
 	case Ed25519:
 		dst = AppendInt(AppendInt(AppendMap(dst, 3), keyType), ktyOKP)
 		dst = AppendInt(AppendInt(dst, -1), crvEd25519)
-		return AppendBytes(AppendInt(dst, -2), k.x)
+		return AppendBytes(AppendInt(dst, -2), k.x())
 	case MLDSA65:
 		dst = AppendInt(AppendInt(AppendMap(dst, 3), keyType), ktyAKP)
 		dst = AppendInt(AppendInt(dst, keyAlgorithm), int64(MLDSA65))
@@ -452,7 +458,7 @@ func (k *PublicKey) KeyID(n int) []byte {
 // Equal reports whether both are the same key. A nil or empty key equals none.
 func (k *PublicKey) Equal(other *PublicKey) bool {
 	return k != nil && other != nil && k.alg != 0 && k.alg == other.alg &&
-		bytes.Equal(k.x, other.x) && bytes.Equal(k.y, other.y) && bytes.Equal(k.akp, other.akp)
+		k.xy == other.xy && bytes.Equal(k.akp, other.akp)
 }
 
 // Crypto returns the key as the standard library or circl knows it: *ecdsa.PublicKey, ed25519.PublicKey or
@@ -460,9 +466,9 @@ func (k *PublicKey) Equal(other *PublicKey) bool {
 func (k *PublicKey) Crypto() crypto.PublicKey {
 	switch k.Algorithm() {
 	case ESP256, ESP384:
-		return k.ec
+		return &k.ec
 	case Ed25519:
-		return ed25519.PublicKey(k.x)
+		return ed25519.PublicKey(bytes.Clone(k.x()))
 	case MLDSA65:
 		return k.mldsa
 	}

@@ -161,14 +161,14 @@ func (k *PrivateKey) MarshalCOSE() []byte {
 		b := AppendInt(AppendInt(AppendMap(nil, 6), keyType), ktyEC2)
 		b = AppendInt(AppendInt(b, keyAlgorithm), int64(p.alg))
 		b = AppendInt(AppendInt(b, -1), crv)
-		b = AppendBytes(AppendInt(b, -2), p.x)
-		b = AppendBytes(AppendInt(b, -3), p.y)
+		b = AppendBytes(AppendInt(b, -2), p.x())
+		b = AppendBytes(AppendInt(b, -3), p.y())
 		return AppendBytes(AppendInt(b, -4), k.secret)
 	case Ed25519:
 		b := AppendInt(AppendInt(AppendMap(nil, 5), keyType), ktyOKP)
 		b = AppendInt(AppendInt(b, keyAlgorithm), int64(p.alg))
 		b = AppendInt(AppendInt(b, -1), crvEd25519)
-		b = AppendBytes(AppendInt(b, -2), p.x)
+		b = AppendBytes(AppendInt(b, -2), p.x())
 		return AppendBytes(AppendInt(b, -4), k.secret)
 	case MLDSA65:
 		b := AppendInt(AppendInt(AppendMap(nil, 4), keyType), ktyAKP)
