@@ -1,0 +1,1090 @@
+package hr
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Brake limits: a change of more than BrakePercent of a body's people and of at least BrakePeople waits for a second person.
+const (
+	BrakePercent = 5
+	BrakePeople  = 5
+)
+
+// planSchema opens every plan file.
+const planSchema = "posvid.hr-plan/1"
+
+// canonicalPrefix goes before the compact JSON of a plan, so that its hash is never the hash of anything else.
+const canonicalPrefix = "posvid hr plan 1\n"
+
+// Known is what the issuer holds of one person in one post.
+type Known struct {
+	Ref    string    // the issuer's own name for it, handed back in Item.Ref; unique
+	PostID string    // the stable name of the post, as Item.PostID gave it when the person joined
+	Key    PersonKey // the person's key
+	Kind   KeyKind
+	Keys   Keys   // every key of the person, as Item.Keys gave them; when empty they are computed from Record
+	LiveID bool   // an electronic ID is issued and not revoked
+	Record Record // current values, with Status
+}
+
+// PlanOptions says for whom, when and under which number a plan is made.
+type PlanOptions struct {
+	EDRPOU  string
+	Secret  []byte    // of the body's person keys, at least MinKeySecret bytes
+	Number  uint64    // of the plan, from 1
+	At      time.Time // now
+	Expires time.Time // after this the plan can no longer be applied
+
+	Answers  []Answer // to the questions of an earlier try over the same file
+	LastAsOf Date     // day of the newest snapshot already applied; an older one is refused
+	Recent   int      // people that plans without a second signature changed lately; counted with this plan's by the brake
+}
+
+// Answer settles one Question.
+type Answer struct {
+	Question string `json:"question"` // Question.ID
+	Same     bool   `json:"same"`     // it is the same person whose number changed; false: two persons
+}
+
+// ItemKind is what happens to one person in one post.
+type ItemKind string
+
+// The kinds of items.
+const (
+	Join    ItemKind = "join"
+	Change  ItemKind = "change"
+	Move    ItemKind = "move" // another unit, position or staff number: the post changes
+	Suspend ItemKind = "suspend"
+	Resume  ItemKind = "resume"
+	Leave   ItemKind = "leave"
+)
+
+// Item is one step of a plan. A stated Leave or Suspend is never Held.
+type Item struct {
+	Kind     ItemKind `json:"kind"`
+	Inferred bool     `json:"inferred,omitempty"` // a leave that only absence from a full snapshot shows
+	Held     bool     `json:"held,omitempty"`     // not to be applied before a second person signs the plan
+	HeldBy   []Reason `json:"held_by,omitempty"`
+
+	Ref     string    `json:"ref,omitempty"` // Known.Ref; empty for Join
+	PostID  string    `json:"post_id"`
+	Key     PersonKey `json:"key"` // the person as the issuer knows them; for Join and after a confirmed new number, see NewKey
+	KeyKind KeyKind   `json:"key_kind"`
+	NewKey  bool      `json:"new_key,omitempty"` // the number changed and Answers say it is the same person: Keys.Best replaces Key
+	Keys    Keys      `json:"keys,omitzero"`     // every key of the row
+
+	Line        int      `json:"line,omitempty"` // row that says so; 0 for an inferred leave
+	Fields      []string `json:"fields,omitempty"`
+	Before      *Record  `json:"before,omitempty"`
+	After       *Record  `json:"after,omitempty"`
+	Ground      string   `json:"ground,omitempty"`
+	OrderNumber string   `json:"order_number,omitempty"`
+	OrderDate   Date     `json:"order_date,omitzero"`
+
+	LiveID        bool     `json:"live_id,omitempty"`
+	BlocksRenewal bool     `json:"blocks_renewal,omitempty"` // a live ID is not renewed while this waits
+	ValidUntil    Date     `json:"valid_until,omitzero"`     // last day that an electronic ID of After may be valid
+	NoID          []Reason `json:"no_id,omitempty"`          // why After gives no electronic ID
+}
+
+// Question asks whether two keys are one person. Until it is answered neither a leave nor a join follows.
+type Question struct {
+	ID            string    `json:"id"`
+	Code          Code      `json:"code"`
+	Line          int       `json:"line"`
+	Refs          []string  `json:"refs"` // posts of the person as known
+	OldKey        PersonKey `json:"old_key"`
+	NewKey        PersonKey `json:"new_key"`
+	NewKind       KeyKind   `json:"new_kind"`
+	Before        *Record   `json:"before"`
+	After         *Record   `json:"after"`
+	LiveID        bool      `json:"live_id,omitempty"`
+	BlocksRenewal bool      `json:"blocks_renewal,omitempty"`
+}
+
+// PlanSetAside is a row that waits for correction, with the known posts that it concerns.
+type PlanSetAside struct {
+	Line          int       `json:"line"`
+	Refs          []string  `json:"refs,omitempty"`
+	LiveID        bool      `json:"live_id,omitempty"`
+	BlocksRenewal bool      `json:"blocks_renewal,omitempty"`
+	Problems      []Problem `json:"problems"`
+}
+
+// Brake says how many people the plan touches in the ways that the brake counts.
+type Brake struct {
+	People  int  `json:"people"` // joined, changed, moved, resumed or inferred to have left, each once
+	Recent  int  `json:"recent,omitempty"`
+	Body    int  `json:"body"` // people known before
+	Tripped bool `json:"tripped,omitempty"`
+}
+
+// Plan is what a snapshot would do to what the issuer holds. It is shown to people, signed by its Hash, then applied.
+type Plan struct {
+	Schema  string    `json:"schema"`
+	EDRPOU  string    `json:"edrpou"`
+	Number  uint64    `json:"number"`
+	Made    time.Time `json:"made"` // UTC, whole seconds
+	Expires time.Time `json:"expires"`
+
+	File         string `json:"file"`
+	Digest       Hash   `json:"digest"` // SHA-256 of the snapshot file
+	Rows         int    `json:"rows"`
+	AsOf         Date   `json:"as_of,omitzero"`
+	AbsenceLeave bool   `json:"absence_means_leave,omitempty"`
+
+	Brake     Brake          `json:"brake"`
+	SetAside  []PlanSetAside `json:"set_aside,omitempty"` // those with a live ID first
+	Questions []Question     `json:"questions,omitempty"`
+	Items     []Item         `json:"items,omitempty"` // stated leaves and suspensions first
+	Notes     []Problem      `json:"notes,omitempty"`
+	Answers   []Answer       `json:"answers,omitempty"`
+}
+
+// MakePlan compares what the issuer holds with a snapshot. It changes nothing and is deterministic: the same input gives
+// the same bytes. It fails when the options make no sense, when the snapshot is of another body, or when it is older than
+// one already applied.
+func MakePlan(known []Known, next *Snapshot, opt PlanOptions) (*Plan, error) {
+	switch {
+	case next == nil:
+		return nil, errors.New("hr: plan: no snapshot")
+	case !ValidEDRPOU(opt.EDRPOU):
+		return nil, fmt.Errorf("hr: plan: body: %w", BadEDRPOU)
+	case len(opt.Secret) < MinKeySecret:
+		return nil, fmt.Errorf("hr: plan: secret of %d bytes, want at least %d", len(opt.Secret), MinKeySecret)
+	case opt.Number == 0:
+		return nil, errors.New("hr: plan: number 0, want 1 or more")
+	case opt.At.IsZero() || !opt.Expires.After(opt.At):
+		return nil, errors.New("hr: plan: expiry must be after the time of making")
+	case next.EDRPOU != "" && next.EDRPOU != opt.EDRPOU:
+		return nil, Problem{File: next.File, Code: ForeignBody, Args: []string{next.EDRPOU}}
+	case !next.AsOf.IsZero() && next.AsOf.Before(opt.LastAsOf):
+		return nil, Problem{File: next.File, Code: SnapshotOlder, Args: []string{next.AsOf.UA(), opt.LastAsOf.UA()}}
+	}
+	answers := slices.Clone(opt.Answers)
+	slices.SortFunc(answers, func(a, b Answer) int { return cmp.Compare(a.Question, b.Question) })
+	p := &planner{opt: opt, next: next, today: DateInKyiv(opt.At), plan: &Plan{
+		Schema: planSchema, EDRPOU: opt.EDRPOU, Number: opt.Number, Made: seconds(opt.At), Expires: seconds(opt.Expires),
+		File: next.File, Digest: next.Digest, Rows: next.Rows, AsOf: next.AsOf, AbsenceLeave: next.AbsenceMeansLeave(), Answers: answers,
+	}}
+	for _, x := range next.Problems {
+		if !x.Warning {
+			p.plan.Notes = append(p.plan.Notes, x)
+		}
+	}
+	if err := p.index(known); err != nil {
+		return nil, err
+	}
+	if err := p.run(); err != nil {
+		return nil, err
+	}
+	return p.plan, nil
+}
+
+func seconds(t time.Time) time.Time { return t.UTC().Truncate(time.Second) }
+
+// person is everything known of one key and everything the snapshot says of it.
+type person struct {
+	key      PersonKey
+	kind     KeyKind
+	posts    []int // indices into planner.known
+	rows     []int // indices into planner.rows, not stops
+	stops    []int
+	present  bool // the snapshot says something of the person that is not a row to go by
+	question bool
+	newKeys  *Keys // after a confirmed change of number
+}
+
+type planRow struct {
+	rec  *Record
+	keys Keys
+	best PersonKey
+	kind KeyKind
+}
+
+type planner struct {
+	opt    PlanOptions
+	next   *Snapshot
+	today  Date
+	plan   *Plan
+	known  []Known
+	rows   []planRow
+	people []*person             // in order of first appearance
+	byKey  map[PersonKey]*person // by the key the issuer knows them under
+	byAlt  map[PersonKey]*person // by any key; nil where two persons have it
+	byName map[string]*person    // by full name; nil where two persons have it
+	taken  []bool                // known posts that a row spoke for
+
+	unclear int // set-aside rows of nobody we know
+	aside   []asideRow
+}
+
+type asideRow struct {
+	rec      *Record
+	problems []Problem
+	who      *person
+}
+
+func (p *planner) index(known []Known) error {
+	p.byKey, p.byAlt, p.byName = map[PersonKey]*person{}, map[PersonKey]*person{}, map[string]*person{}
+	refs := map[string]bool{}
+	for _, k := range known {
+		if k.Record.EDRPOU != p.opt.EDRPOU {
+			continue
+		}
+		if k.Ref == "" || refs[k.Ref] || k.Key.IsZero() {
+			return errors.New("hr: plan: every known post needs a key and a reference of its own")
+		}
+		refs[k.Ref] = true
+		if (k.Keys == Keys{}) {
+			ks, err := KeysOf(p.opt.Secret, &k.Record)
+			if err != nil {
+				return err
+			}
+			k.Keys = ks
+		}
+		i := len(p.known)
+		p.known = append(p.known, k)
+		who := p.byKey[k.Key]
+		if who == nil {
+			who = &person{key: k.Key, kind: k.Kind}
+			p.byKey[k.Key] = who
+			p.people = append(p.people, who)
+		}
+		who.posts = append(who.posts, i)
+		for _, a := range []PersonKey{k.Key, k.Keys.RNOKPP, k.Keys.UNZR, k.Keys.Staff} {
+			addUnique(p.byAlt, a, who, a.IsZero())
+		}
+		name := k.Record.FullName()
+		addUnique(p.byName, name, who, name == "")
+	}
+	p.taken = make([]bool, len(p.known))
+	p.plan.Brake.Body = len(p.people)
+	return nil
+}
+
+func addUnique[K comparable](m map[K]*person, k K, who *person, skip bool) {
+	if skip {
+		return
+	}
+	if old, ok := m[k]; ok && old != who {
+		m[k] = nil
+		return
+	}
+	m[k] = who
+}
+
+func (p *planner) run() error {
+	for i := range p.next.Records {
+		if err := p.sortRow(&p.next.Records[i]); err != nil {
+			return err
+		}
+	}
+	for i := range p.next.SetAside {
+		s := &p.next.SetAside[i]
+		p.setAside(&s.Record, s.Problems...)
+	}
+	p.strangers()
+	p.attribute()
+	for _, who := range p.people {
+		p.compare(who)
+	}
+	p.finishAside()
+	p.brake()
+	p.order()
+	return nil
+}
+
+func (p *planner) setAside(r *Record, problems ...Problem) {
+	p.aside = append(p.aside, asideRow{rec: r, problems: problems})
+}
+
+// sortRow puts a row beside the person it is of. Rows of keys that nobody has yet wait for strangers.
+func (p *planner) sortRow(r *Record) error {
+	if r.EDRPOU != p.opt.EDRPOU {
+		p.setAside(r, Problem{File: r.File, Line: r.Line, Code: ForeignBody, Args: []string{r.EDRPOU}})
+		return nil
+	}
+	keys, err := KeysOf(p.opt.Secret, r)
+	if err != nil {
+		return err
+	}
+	row := planRow{rec: r, keys: keys}
+	row.best, row.kind = keys.Best()
+	if row.kind == 0 {
+		p.setAside(r, Problem{File: r.File, Line: r.Line, Code: NoPersonKey})
+		return nil
+	}
+	// A term that ended is as good as a dismissal, unless the row says the opposite in so many words.
+	if r.Status == StatusActive && !r.Until.IsZero() && r.Until.Before(p.today) {
+		if r.StatusStated {
+			p.setAside(r, Problem{File: r.File, Line: r.Line, Code: StatusContradict, Args: []string{r.Until.UA()}})
+			return nil
+		}
+		gone := *r
+		gone.Status, gone.Ground = StatusDismissed, cmp.Or(r.Ground, GroundTermEnded)
+		row.rec = &gone
+	}
+	i := len(p.rows)
+	p.rows = append(p.rows, row)
+	who := p.byKey[row.best]
+	if row.rec.stops() {
+		if who == nil {
+			who = p.anyKey(row.keys)
+		}
+		if who != nil {
+			who.stops = append(who.stops, i)
+			return nil
+		}
+		if row.rec.Status == StatusDismissed || row.rec.StatusOnly {
+			p.note(row.rec, LeaveUnmatched)
+			return nil
+		}
+	}
+	if who != nil {
+		if other := p.byAlt[row.keys.UNZR]; other != nil && other != who {
+			p.setAside(r, Problem{File: r.File, Line: r.Line, Code: KeyConflict})
+			other.present = true
+			return nil
+		}
+		who.rows = append(who.rows, i)
+	}
+	return nil
+}
+
+func (p *planner) note(r *Record, c Code, args ...string) {
+	p.plan.Notes = append(p.plan.Notes, Problem{File: r.File, Line: r.Line, Code: c, Args: args})
+}
+
+// anyKey finds a known person by any of a row's keys, the best first.
+func (p *planner) anyKey(k Keys) *person {
+	for _, a := range []PersonKey{k.RNOKPP, k.UNZR, k.Staff} {
+		if who := p.byAlt[a]; who != nil && !a.IsZero() {
+			return who
+		}
+	}
+	return nil
+}
+
+// strangers settles rows whose key nobody has: a known person with a new number is a question, anybody else joins.
+func (p *planner) strangers() {
+	fresh := map[PersonKey]*person{}
+	asked := map[string]bool{}
+	for i := range p.rows {
+		row := &p.rows[i]
+		r := row.rec
+		if p.byKey[row.best] != nil || r.Status == StatusDismissed || r.StatusOnly || p.isStop(i) {
+			continue
+		}
+		if who := fresh[row.best]; who != nil {
+			who.rows = append(who.rows, i)
+			continue
+		}
+		old := p.anyKey(row.keys)
+		if old == nil {
+			old = p.byName[r.FullName()]
+		}
+		if old != nil && len(old.rows) == 0 && len(old.stops) == 0 || old != nil && old.newKeys != nil {
+			id := questionID(old.key, row.best)
+			switch a, ok := p.answer(id); {
+			case ok && a.Same && old.newKeys == nil, ok && a.Same && bestOf(old.newKeys) == row.best:
+				keys := row.keys
+				old.newKeys = &keys
+				old.rows = append(old.rows, i)
+				continue
+			case !ok && old.newKeys == nil:
+				old.question = true
+				if !asked[id] {
+					asked[id] = true
+					p.ask(id, old, row)
+				}
+				continue
+			}
+		}
+		who := &person{key: row.best, kind: row.kind, rows: []int{i}}
+		fresh[row.best] = who
+		p.people = append(p.people, who)
+	}
+}
+
+func bestOf(k *Keys) PersonKey {
+	if k == nil {
+		return PersonKey{}
+	}
+	b, _ := k.Best()
+	return b
+}
+
+// isStop says whether the row was already put among somebody's stops.
+func (p *planner) isStop(i int) bool {
+	if !p.rows[i].rec.stops() {
+		return false
+	}
+	who := p.anyKey(p.rows[i].keys)
+	return who != nil && slices.Contains(who.stops, i)
+}
+
+func questionID(old, new PersonKey) string {
+	h := sha256.New()
+	h.Write([]byte("posvid hr question 1"))
+	h.Write(old[:])
+	h.Write(new[:])
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+func (p *planner) answer(id string) (Answer, bool) {
+	for _, a := range p.opt.Answers {
+		if a.Question == id {
+			return a, true
+		}
+	}
+	return Answer{}, false
+}
+
+func (p *planner) ask(id string, old *person, row *planRow) {
+	q := Question{ID: id, Code: KeyChanged, Line: row.rec.Line, OldKey: old.key, NewKey: row.best, NewKind: row.kind,
+		Before: copyRecord(&p.known[old.posts[0]].Record), After: copyRecord(row.rec)}
+	for _, k := range old.posts {
+		q.Refs = append(q.Refs, p.known[k].Ref)
+		q.LiveID = q.LiveID || p.known[k].LiveID
+	}
+	q.BlocksRenewal = q.LiveID
+	p.plan.Questions = append(p.plan.Questions, q)
+}
+
+// copyRecord drops what belongs to reading and not to the person.
+func copyRecord(r *Record) *Record {
+	c := *r
+	c.Problems, c.StatusOnly, c.StatusStated = nil, false, false
+	return &c
+}
+
+// attribute finds whose the set-aside rows are, so that a bad row is not taken for absence.
+func (p *planner) attribute() {
+	for i := range p.aside {
+		a := &p.aside[i]
+		if a.rec.EDRPOU != "" && a.rec.EDRPOU != p.opt.EDRPOU && ValidEDRPOU(a.rec.EDRPOU) {
+			// A row of another body says nothing about presence here, but it is shown first all the same when the person is ours.
+			if keys, err := KeysOf(p.opt.Secret, a.rec); err == nil {
+				keys.Staff = PersonKey{}
+				a.who = p.anyKey(keys)
+			}
+			continue
+		}
+		r := *a.rec
+		r.EDRPOU = p.opt.EDRPOU
+		if keys, err := KeysOf(p.opt.Secret, &r); err == nil {
+			a.who = p.anyKey(keys)
+		}
+		if a.who == nil {
+			a.who = p.byName[r.FullName()]
+		}
+		if a.who == nil {
+			if !hasKey(&r) || r.FullName() == "" {
+				p.unclear++
+			} else if _, known := p.byName[r.FullName()]; known {
+				p.unclear++ // the name is that of several people
+			}
+			continue
+		}
+		a.who.present = true
+	}
+}
+
+// compare works out the steps for one person.
+func (p *planner) compare(who *person) {
+	free := slices.Clone(who.posts)
+	take := func(row int, fits func(k, r *Record) bool) bool {
+		for n, k := range free {
+			if fits(&p.known[k].Record, p.rows[row].rec) {
+				p.taken[k] = true
+				free = slices.Delete(free, n, n+1)
+				p.pair(who, k, row)
+				return true
+			}
+		}
+		return false
+	}
+	all := append(slices.Clone(who.stops), who.rows...)
+	// The closest fit first: same staff number, unit and position; then the staff number; then unit and position.
+	fits := []func(k, r *Record) bool{
+		func(k, r *Record) bool {
+			return r.Position != "" && k.StaffNumber == r.StaffNumber && k.Unit == r.Unit && k.Position == r.Position
+		},
+		func(k, r *Record) bool { return r.StaffNumber != "" && k.StaffNumber == r.StaffNumber },
+		func(k, r *Record) bool {
+			return r.Position != "" && k.Unit == r.Unit && k.Position == r.Position
+		},
+	}
+	for _, fit := range fits {
+		rest := all[:0]
+		for _, i := range all {
+			if !take(i, fit) {
+				rest = append(rest, i)
+			}
+		}
+		all = rest
+	}
+	// A stop that names no post we know stops every post that no other row speaks for; one that names no post at all stops
+	// every post.
+	rest := all[:0]
+	for _, i := range all {
+		r := p.rows[i].rec
+		if !r.stops() || r.Status == StatusSuspended && !r.StatusOnly && len(free) == 0 && r.Position != "" {
+			rest = append(rest, i)
+			continue
+		}
+		posts := slices.Clone(free)
+		if len(posts) == 0 && r.StaffNumber == "" && r.Position == "" && r.Unit == "" {
+			posts = who.posts
+		}
+		if len(posts) == 0 {
+			p.note(r, LeaveUnmatched)
+		}
+		for _, k := range posts {
+			p.taken[k] = true
+			p.stop(who, k, i)
+		}
+		free = nil
+	}
+	all = rest
+	// One post left and one row left: the person moved.
+	if len(free) == 1 && len(all) == 1 {
+		take(all[0], func(k, r *Record) bool { return true })
+		all = nil
+	}
+	for _, i := range all {
+		p.join(who, i)
+	}
+	for _, k := range free {
+		if p.plan.AbsenceLeave && !who.present && !who.question {
+			p.inferLeave(who, k)
+		}
+	}
+}
+
+// pair compares one known post with the row that speaks for it.
+func (p *planner) pair(who *person, k, row int) {
+	known, r := &p.known[k], p.rows[row].rec
+	if r.stops() {
+		p.stop(who, k, row)
+		if r.StatusOnly || r.Status == StatusDismissed || p.rows[row].best != who.key && who.newKeys == nil {
+			return // a row under another number may stop the person, but not change them
+		}
+	}
+	after := p.merge(&known.Record, r)
+	before := copyRecord(&known.Record)
+	if r.stops() {
+		before.Status, before.Ground, before.OrderNumber, before.OrderDate = r.Status, r.Ground, r.OrderNumber, r.OrderDate
+	} else {
+		// A change does not lift a suspension; that is a step of its own.
+		after.Status, after.Ground, after.OrderNumber, after.OrderDate = before.Status, before.Ground, before.OrderNumber, before.OrderDate
+	}
+	fields := Changed(before, after)
+	newKey := who.newKeys != nil
+	better := !newKey && !known.Keys.covers(p.rows[row].keys)
+	if newKey || better {
+		fields = append(fields, "person_key")
+	}
+	if len(fields) > 0 {
+		it := p.item(who, k, row)
+		it.Kind, it.Fields, it.Before, it.After = Change, fields, before, after
+		it.NewKey = newKey
+		if known.Record.Unit != after.Unit || known.Record.Position != after.Position || known.Record.StaffNumber != after.StaffNumber {
+			it.Kind = Move
+		}
+		p.add(it)
+	}
+	if !r.stops() && known.Record.Status == StatusSuspended && p.next.columns[fStatus] {
+		it := p.item(who, k, row)
+		it.Kind, it.Ground, it.OrderNumber, it.OrderDate = Resume, r.Ground, r.OrderNumber, r.OrderDate
+		it.Before = copyRecord(after)
+		it.Before.File, it.Before.Line = known.Record.File, known.Record.Line
+		it.After = copyRecord(after)
+		it.After.Status, it.After.Ground, it.After.OrderNumber, it.After.OrderDate = StatusActive, r.Ground, r.OrderNumber, r.OrderDate
+		p.add(it)
+	}
+}
+
+// covers says whether k holds every key of row.
+func (k Keys) covers(row Keys) bool {
+	return (row.RNOKPP.IsZero() || row.RNOKPP == k.RNOKPP) && (row.UNZR.IsZero() || row.UNZR == k.UNZR) &&
+		(row.Staff.IsZero() || row.Staff == k.Staff)
+}
+
+// with is k with the keys of row in place of its own where row has them.
+func (k Keys) with(row Keys) Keys {
+	if !row.RNOKPP.IsZero() {
+		k.RNOKPP = row.RNOKPP
+	}
+	if !row.UNZR.IsZero() {
+		k.UNZR = row.UNZR
+	}
+	if !row.Staff.IsZero() {
+		k.Staff = row.Staff
+	}
+	return k
+}
+
+// merge is the row with the known values wherever the file has no column for them.
+func (p *planner) merge(known, r *Record) *Record {
+	after := copyRecord(r)
+	keep := func(f field, dst, src *string) {
+		if !p.next.columns[f] {
+			*dst = *src
+		}
+	}
+	keep(fBodyName, &after.BodyName, &known.BodyName)
+	keep(fStaffNumber, &after.StaffNumber, &known.StaffNumber)
+	keep(fUnit, &after.Unit, &known.Unit)
+	keep(fUnitEN, &after.UnitEN, &known.UnitEN)
+	keep(fPositionEN, &after.PositionEN, &known.PositionEN)
+	keep(fCategory, &after.Category, &known.Category)
+	keep(fKATOTTG, &after.KATOTTG, &known.KATOTTG)
+	keep(fPlasticSeries, &after.Plastic.Series, &known.Plastic.Series)
+	keep(fPlasticNumber, &after.Plastic.Number, &known.Plastic.Number)
+	keep(fCarrierNumber, &after.Plastic.CarrierNumber, &known.Plastic.CarrierNumber)
+	keep(fPhoto, &after.PhotoRef, &known.PhotoRef)
+	keepDate := func(f field, dst, src *Date) {
+		if !p.next.columns[f] {
+			*dst = *src
+		}
+	}
+	keepDate(fFrom, &after.From, &known.From)
+	keepDate(fUntil, &after.Until, &known.Until)
+	keepDate(fPlasticIssued, &after.Plastic.Issued, &known.Plastic.Issued)
+	keepDate(fPlasticExpires, &after.Plastic.Expires, &known.Plastic.Expires)
+	if !p.next.columns[fPatronymic] && !p.next.columns[fFullName] {
+		after.Patronymic = known.Patronymic
+	}
+	// A passport spelling stays when the file has no column for it and the name is the same.
+	if !p.next.columns[fSurnameLatin] && after.Surname == known.Surname {
+		after.SurnameLatin = known.SurnameLatin
+	}
+	if !p.next.columns[fGivenNameLatin] && after.GivenName == known.GivenName {
+		after.GivenNameLatin = known.GivenNameLatin
+	}
+	if !p.next.columns[fRank] {
+		after.Rank = known.Rank
+	}
+	if !p.next.columns[fOfficial] {
+		after.Official = known.Official
+	}
+	if !p.next.PhotosAttached {
+		after.PhotoSHA256, after.PhotoProblem = known.PhotoSHA256, known.PhotoProblem
+	}
+	return after
+}
+
+func (p *planner) item(who *person, k, row int) Item {
+	known := &p.known[k]
+	it := Item{Ref: known.Ref, PostID: known.PostID, Key: who.key, KeyKind: who.kind, LiveID: known.LiveID, Keys: known.Keys}
+	if row >= 0 {
+		it.Line, it.Keys = p.rows[row].rec.Line, known.Keys.with(p.rows[row].keys)
+	}
+	return it
+}
+
+// stop writes a stated leave or suspension. It is applied at once and nothing holds it.
+func (p *planner) stop(who *person, k, row int) {
+	known, r := &p.known[k], p.rows[row].rec
+	it := p.item(who, k, row)
+	it.Ground, it.OrderNumber, it.OrderDate = r.Ground, r.OrderNumber, r.OrderDate
+	it.Before = copyRecord(&known.Record)
+	switch {
+	case r.Status == StatusDismissed:
+		it.Kind = Leave
+	case known.Record.Status == StatusSuspended:
+		return
+	default:
+		it.Kind = Suspend
+		it.After = copyRecord(&known.Record)
+		it.After.Status, it.After.Ground, it.After.OrderNumber, it.After.OrderDate = StatusSuspended, r.Ground, r.OrderNumber, r.OrderDate
+	}
+	for i := range p.plan.Items {
+		if old := &p.plan.Items[i]; old.Ref == it.Ref && (old.Kind == Leave && !old.Inferred || old.Kind == it.Kind) {
+			return // two rows may stop one post; once is enough
+		}
+	}
+	p.add(it)
+}
+
+func (p *planner) inferLeave(who *person, k int) {
+	it := p.item(who, k, -1)
+	it.Kind, it.Inferred, it.Ground = Leave, true, GroundAbsent
+	it.Before = copyRecord(&p.known[k].Record)
+	if p.unclear > 0 {
+		it.HeldBy = append(it.HeldBy, Reason{HeldUnclear, []string{strconv.Itoa(p.unclear)}})
+	}
+	p.add(it)
+}
+
+func (p *planner) join(who *person, row int) {
+	r := p.rows[row].rec
+	it := Item{Kind: Join, Key: who.key, KeyKind: who.kind, Keys: p.rows[row].keys, Line: r.Line, After: copyRecord(r)}
+	if who.newKeys != nil {
+		it.Key, it.KeyKind = who.newKeys.Best()
+	}
+	it.PostID = postID(r, "")
+	for _, k := range who.posts {
+		if p.known[k].PostID == it.PostID {
+			it.PostID = postID(r, strconv.FormatUint(p.opt.Number, 10))
+		}
+	}
+	p.add(it)
+}
+
+func (p *planner) add(it Item) {
+	if it.After != nil {
+		it.ValidUntil = it.After.ValidUntil()
+		it.NoID = it.After.NoIDReasons(p.opt.At)
+	}
+	if it.Before != nil && it.After != nil && it.Kind != Suspend {
+		if steps := rankStep(it.After.Rank) - rankStep(it.Before.Rank); steps > 1 {
+			it.HeldBy = append(it.HeldBy, Reason{Code: HeldRank})
+		}
+		if steps := categoryStep(it.After.Category) - categoryStep(it.Before.Category); steps > 1 {
+			it.HeldBy = append(it.HeldBy, Reason{Code: HeldCategory})
+		}
+	}
+	p.plan.Items = append(p.plan.Items, it)
+}
+
+// rankStep grows with the rank: none 0, 9 is 1, 1 is 9.
+func rankStep(rank uint8) int {
+	if rank == 0 {
+		return 0
+	}
+	return 10 - int(rank)
+}
+
+func categoryStep(c string) int {
+	switch c {
+	case "В":
+		return 1
+	case "Б":
+		return 2
+	case "А":
+		return 3
+	}
+	return 0
+}
+
+// finishAside writes the set-aside rows, those of people with a live ID first; such an ID is not renewed until the row is
+// corrected.
+func (p *planner) finishAside() {
+	for _, a := range p.aside {
+		s := PlanSetAside{Line: a.rec.Line, Problems: a.problems}
+		if a.who != nil {
+			foreign := a.rec.EDRPOU != p.opt.EDRPOU && ValidEDRPOU(a.rec.EDRPOU)
+			posts := slices.DeleteFunc(slices.Clone(a.who.posts), func(k int) bool { return p.taken[k] })
+			if len(posts) == 0 {
+				posts = a.who.posts
+			}
+			for _, k := range posts {
+				s.Refs = append(s.Refs, p.known[k].Ref)
+				s.LiveID = s.LiveID || p.known[k].LiveID
+			}
+			s.BlocksRenewal = s.LiveID && !foreign
+		}
+		p.plan.SetAside = append(p.plan.SetAside, s)
+	}
+	slices.SortStableFunc(p.plan.SetAside, func(a, b PlanSetAside) int {
+		if a.LiveID != b.LiveID {
+			if a.LiveID {
+				return -1
+			}
+			return 1
+		}
+		return a.Line - b.Line
+	})
+}
+
+// brake counts people and holds what has to wait.
+func (p *planner) brake() {
+	counted := func(it *Item) bool {
+		return it.Kind == Join || it.Kind == Change || it.Kind == Move || it.Kind == Resume || it.Kind == Leave && it.Inferred
+	}
+	people := map[PersonKey]bool{}
+	for i := range p.plan.Items {
+		if counted(&p.plan.Items[i]) {
+			people[p.plan.Items[i].Key] = true
+		}
+	}
+	b := &p.plan.Brake
+	b.People, b.Recent = len(people), max(0, p.opt.Recent)
+	n := b.People + b.Recent
+	b.Tripped = b.People > 0 && n >= BrakePeople && n*100 > b.Body*BrakePercent
+	for i := range p.plan.Items {
+		it := &p.plan.Items[i]
+		if b.Tripped && counted(it) {
+			it.HeldBy = append(it.HeldBy, Reason{HeldMass, []string{strconv.Itoa(n), strconv.Itoa(b.Body)}})
+		}
+		it.Held = len(it.HeldBy) > 0
+		it.BlocksRenewal = it.LiveID && it.Held && it.Kind == Leave
+	}
+}
+
+// order puts stated stops first, then what takes away, then what changes, then what gives.
+func (p *planner) order() {
+	rank := func(it *Item) int {
+		switch it.Kind {
+		case Leave:
+			if it.Inferred {
+				return 2
+			}
+			return 0
+		case Suspend:
+			return 1
+		case Move:
+			return 3
+		case Change:
+			return 4
+		case Resume:
+			return 5
+		}
+		return 6
+	}
+	slices.SortStableFunc(p.plan.Items, func(a, b Item) int {
+		return cmp.Or(rank(&a)-rank(&b), a.Line-b.Line, cmp.Compare(a.Ref, b.Ref), cmp.Compare(a.PostID, b.PostID))
+	})
+	slices.SortStableFunc(p.plan.Questions, func(a, b Question) int { return a.Line - b.Line })
+	slices.SortStableFunc(p.plan.Notes, func(a, b Problem) int { return a.Line - b.Line })
+}
+
+// CheckTime refuses a plan outside its life: made after at, or expired.
+func (p *Plan) CheckTime(at time.Time) error {
+	if !at.Before(p.Expires) {
+		return Problem{File: p.File, Code: PlanExpired, Args: []string{p.Expires.Format(time.RFC3339)}}
+	}
+	return nil
+}
+
+// NeedsSecond says whether any step waits for a second person.
+func (p *Plan) NeedsSecond() bool {
+	return slices.ContainsFunc(p.Items, func(it Item) bool { return it.Held })
+}
+
+// Counts is the number of items of each kind, and how many of them are held.
+func (p *Plan) Counts() (all, held map[ItemKind]int) {
+	all, held = map[ItemKind]int{}, map[ItemKind]int{}
+	for i := range p.Items {
+		all[p.Items[i].Kind]++
+		if p.Items[i].Held {
+			held[p.Items[i].Kind]++
+		}
+	}
+	return all, held
+}
+
+// RenewalBlocked lists the references of live IDs that must not be renewed while this plan's rows, questions and held
+// leaves wait, sorted, each once.
+func (p *Plan) RenewalBlocked() []string {
+	var out []string
+	for _, s := range p.SetAside {
+		if s.BlocksRenewal {
+			out = append(out, s.Refs...)
+		}
+	}
+	for _, q := range p.Questions {
+		if q.BlocksRenewal {
+			out = append(out, q.Refs...)
+		}
+	}
+	for i := range p.Items {
+		if p.Items[i].BlocksRenewal {
+			out = append(out, p.Items[i].Ref)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func (p *Plan) json() ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(p); err != nil {
+		return nil, fmt.Errorf("hr: plan: %w", err)
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'}), nil
+}
+
+// Canonical is the byte string that operators sign by its hash: the line "posvid hr plan 1" and the plan as JSON with the
+// fields in the order of docs/spec/hr.md, Section 6, no white space and nothing escaped that JSON lets stand. It holds the
+// body, the number, the expiry and every item, and no РНОКПП or УНЗР.
+func (p *Plan) Canonical() ([]byte, error) {
+	b, err := p.json()
+	if err != nil {
+		return nil, err
+	}
+	return append([]byte(canonicalPrefix), b...), nil
+}
+
+// Hash is SHA-256 of Canonical. A plan that cannot be written gives the zero hash, which no signature is for.
+func (p *Plan) Hash() [sha256.Size]byte {
+	b, err := p.Canonical()
+	if err != nil {
+		return [sha256.Size]byte{}
+	}
+	return sha256.Sum256(b)
+}
+
+// WriteTo writes the plan file: the JSON of Canonical, indented for people.
+func (p *Plan) WriteTo(w io.Writer) (int64, error) {
+	b, err := p.json()
+	if err != nil {
+		return 0, err
+	}
+	var out bytes.Buffer
+	if err := json.Indent(&out, b, "", " "); err != nil {
+		return 0, fmt.Errorf("hr: plan: %w", err)
+	}
+	out.WriteByte('\n')
+	return out.WriteTo(w)
+}
+
+// ParsePlan reads a plan file. Anything that WriteTo would not have written, white space aside, is refused with BadPlan:
+// unknown, repeated, reordered or misspelt fields, other spellings of a value, bytes after the end. The plan has no РНОКПП
+// and УНЗР until Bind.
+func ParsePlan(data []byte) (*Plan, error) {
+	if len(data) > MaxPlanBytes {
+		return nil, Problem{Code: FileTooLarge, Args: []string{strconv.Itoa(MaxPlanBytes >> 20)}}
+	}
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, data); err != nil {
+		return nil, Problem{Code: BadPlan}
+	}
+	p := new(Plan)
+	if err := json.Unmarshal(compact.Bytes(), p); err != nil {
+		return nil, Problem{Code: BadPlan}
+	}
+	again, err := p.json()
+	if err != nil {
+		return nil, Problem{Code: BadPlan}
+	}
+	if !bytes.Equal(again, compact.Bytes()) {
+		if html, err := json.Marshal(p); err != nil || !bytes.Equal(html, compact.Bytes()) {
+			return nil, Problem{Code: BadPlan}
+		}
+	}
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// check refuses a plan that MakePlan would not make.
+func (p *Plan) check() error {
+	ok := p.Schema == planSchema && ValidEDRPOU(p.EDRPOU) && p.Number > 0 && p.Expires.After(p.Made) &&
+		p.Made.Equal(seconds(p.Made)) && p.Expires.Equal(seconds(p.Expires))
+	for i := range p.Items {
+		it := &p.Items[i]
+		stated := it.Kind == Suspend || it.Kind == Leave && !it.Inferred
+		ok = ok && it.Held == (len(it.HeldBy) > 0) && !(stated && it.Held) && !it.Key.IsZero() && it.KeyKind != 0
+		ok = ok && (it.Ref == "") == (it.Kind == Join) && (it.After == nil) == (it.Kind == Leave) && (it.Before == nil) == (it.Kind == Join)
+		ok = ok && (it.After == nil || it.After.EDRPOU == p.EDRPOU)
+		switch it.Kind {
+		case Join, Change, Move, Suspend, Resume, Leave:
+		default:
+			ok = false
+		}
+	}
+	if !ok {
+		return Problem{File: p.File, Code: BadPlan}
+	}
+	return nil
+}
+
+// Bind puts РНОКПП, УНЗР and birth dates back into the items of a plan that was read from a file, from the snapshot the
+// plan was made of. It fails with PlanMismatch when the snapshot is another file or a row does not give the item's keys.
+func (p *Plan) Bind(s *Snapshot, secret []byte) error {
+	mismatch := Problem{File: p.File, Code: PlanMismatch}
+	if s.Digest != p.Digest {
+		return mismatch
+	}
+	rows := make(map[int]*Record, len(s.Records))
+	for i := range s.Records {
+		rows[s.Records[i].Line] = &s.Records[i]
+	}
+	for i := range p.Items {
+		it := &p.Items[i]
+		if it.After == nil || it.Kind == Suspend {
+			continue // a suspension's After is what the issuer holds, not what the row says
+		}
+		r := rows[it.Line]
+		if r == nil {
+			return mismatch
+		}
+		own := *r
+		own.EDRPOU = p.EDRPOU
+		keys, err := KeysOf(secret, &own)
+		if err != nil {
+			return err
+		}
+		if best, _ := keys.Best(); best.IsZero() || !it.Keys.covers(keys) {
+			return mismatch
+		}
+		it.After.RNOKPP, it.After.UNZR, it.After.BirthDate = r.RNOKPP, r.UNZR, r.BirthDate
+	}
+	return nil
+}
+
+// Apply is what the plan makes of the known posts; held items count only when approved. It is how a plan's effect is shown
+// beforehand and what the issuer's store must come to; a joined post takes its PostID as its reference.
+func Apply(known []Known, p *Plan, approved bool) ([]Known, error) {
+	out := slices.Clone(known)
+	at := make(map[string]int, len(out))
+	for i := range out {
+		at[out[i].Ref] = i
+	}
+	gone := map[string]bool{}
+	for i := range p.Items {
+		it := &p.Items[i]
+		if it.Held && !approved {
+			continue
+		}
+		if it.Kind == Join {
+			k := Known{Ref: it.PostID + "/" + it.Key.String()[:16], PostID: it.PostID, Key: it.Key, Kind: it.KeyKind, Keys: it.Keys, Record: *it.After}
+			if _, dup := at[k.Ref]; dup {
+				return nil, fmt.Errorf("hr: apply: item %d: the post is already held", i)
+			}
+			at[k.Ref] = len(out)
+			out = append(out, k)
+			continue
+		}
+		n, ok := at[it.Ref]
+		if !ok || gone[it.Ref] {
+			return nil, fmt.Errorf("hr: apply: item %d: no such post", i)
+		}
+		k := &out[n]
+		switch it.Kind {
+		case Leave:
+			gone[it.Ref] = true
+		case Suspend, Resume:
+			k.Record.Status, k.Record.Ground = it.After.Status, it.After.Ground
+			k.Record.OrderNumber, k.Record.OrderDate = it.After.OrderNumber, it.After.OrderDate
+		case Change, Move:
+			status, ground, number, date := k.Record.Status, k.Record.Ground, k.Record.OrderNumber, k.Record.OrderDate
+			k.Record = *it.After
+			k.Record.Status, k.Record.Ground, k.Record.OrderNumber, k.Record.OrderDate = status, ground, number, date
+			k.Keys = it.Keys
+			if it.NewKey {
+				k.Key, k.Kind = it.Keys.Best()
+			}
+		default:
+			return nil, fmt.Errorf("hr: apply: item %d: kind unknown", i)
+		}
+	}
+	return slices.DeleteFunc(out, func(k Known) bool { return gone[k.Ref] }), nil
+}

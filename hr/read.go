@@ -1,0 +1,1104 @@
+package hr
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Options says how a snapshot is read. The zero value reads any body's rows and takes nothing as a full snapshot.
+type Options struct {
+	EDRPOU   string   // the body whose file this is; rows of other bodies are set aside, rows without a code are its own
+	BodyName string   // for rows that do not name the body
+	Mapping  *Mapping // headers and status words that the package does not know
+	Sheet    string   // sheet of a workbook; "" takes the one that has the headers
+	Full     bool     // the operator says: this is everybody. Counts only together with a total
+	Total    int      // rows the operator or the sender states; 0 not stated. A total in the file must agree
+
+	// Progress, when set, is called now and then with the rows done and the rows known of (0 when not known yet).
+	Progress func(done, total int)
+}
+
+// Snapshot is what a file says of a body's people.
+type Snapshot struct {
+	File     string
+	Format   string // "csv", "xlsx" or "jsonl"
+	Encoding string // of a CSV or JSON lines file: "utf-8", "utf-8-bom" or "windows-1251"
+	Sheet    string // of a workbook
+	Digest   Hash   // SHA-256 of the file
+	EDRPOU   string // of Options or of the file; "" when neither says
+	AsOf     Date   // the day the file says it shows; zero when it does not say
+	Full     bool   // said to hold everybody
+	Total    int    // rows stated; -1 when not stated
+	Rows     int    // data rows read, good and bad
+
+	Records  []Record   // rows to go by, in file order; with StatusOnly rows among them
+	SetAside []SetAside // rows that wait for correction, in file order
+	Problems []Problem  // of the file as a whole, and warnings of rows that were taken
+
+	// PhotosAttached is true after Photos.Attach; until then photos are left out of every comparison.
+	PhotosAttached bool
+
+	columns      [numFields]bool // what the file has; a column it does not have says nothing
+	badDirective bool
+}
+
+// SetAside is a row that waits for correction, with what could be read of it.
+type SetAside struct {
+	Record   Record
+	Problems []Problem
+}
+
+// AbsenceMeansLeave says whether a person missing from the snapshot has left: only when it is said to be full, states its
+// total, and as many rows were read.
+func (s *Snapshot) AbsenceMeansLeave() bool {
+	return s.Full && s.Total > 0 && s.Total == s.Rows && !s.badDirective
+}
+
+// ReadFrom reads a whole file from r, at most MaxFileBytes, and calls Read.
+func ReadFrom(name string, r io.Reader, opt Options) (*Snapshot, error) {
+	data, err := io.ReadAll(io.LimitReader(r, MaxFileBytes+1))
+	if err != nil {
+		return nil, err
+	}
+	return Read(name, data, opt)
+}
+
+// Read reads a snapshot. What kind of file it is shows from its bytes, never from its name; name is only for messages.
+// An error means that the file as a whole is not usable, and is a Problem; bad rows are in Snapshot.SetAside.
+func Read(name string, data []byte, opt Options) (*Snapshot, error) {
+	b := &builder{opt: opt, snap: &Snapshot{File: shown(name), Digest: sha256.Sum256(data), EDRPOU: opt.EDRPOU, Full: opt.Full, Total: -1}}
+	if opt.Total > 0 {
+		b.snap.Total = opt.Total
+	}
+	err := b.file(data)
+	if err != nil {
+		var p Problem
+		if errors.As(err, &p) {
+			p.File = b.snap.File
+			return nil, p
+		}
+		return nil, err
+	}
+	return b.snap, nil
+}
+
+type builder struct {
+	opt     Options
+	snap    *Snapshot
+	headers [numFields]string // as the file spells them
+}
+
+func (b *builder) file(data []byte) error {
+	if opt := b.opt.EDRPOU; opt != "" && !ValidEDRPOU(opt) {
+		return Problem{Code: BadEDRPOU}
+	}
+	if len(data) > MaxFileBytes {
+		return Problem{Code: FileTooLarge, Args: []string{strconv.Itoa(MaxFileBytes >> 20)}}
+	}
+	var err error
+	switch first := bytes.TrimLeft(bytes.TrimPrefix(data, []byte("\ufeff")), " \t\r\n"); {
+	case len(first) == 0:
+		return Problem{Code: EmptyFile}
+	case bytes.HasPrefix(data, []byte("PK\x03\x04")):
+		err = b.xlsx(data)
+	case bytes.HasPrefix(data, []byte{0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1}): // OLE: XLS, or an encrypted XLSX
+		return Problem{Code: EncryptedFile}
+	case first[0] == '{':
+		err = b.jsonLines(data)
+	default:
+		err = b.csv(data)
+	}
+	if err != nil {
+		return err
+	}
+	if b.snap.Rows == 0 && !(b.snap.Full && b.snap.Total == 0) {
+		return Problem{Code: EmptyFile}
+	}
+	return b.finish()
+}
+
+func (b *builder) csv(data []byte) error {
+	text, enc, err := decodeText(data)
+	if err != nil {
+		return err
+	}
+	b.snap.Format, b.snap.Encoding = "csv", enc
+	var best header
+	bestDelim, found := byte(';'), false
+	for _, d := range []byte{';', ',', '\t'} {
+		var top []tableRow
+		if err := readCSV(text, d, func(r tableRow) (bool, error) {
+			top = append(top, r)
+			return len(top) < MaxHeaderRows, nil
+		}); err != nil {
+			return err
+		}
+		if h, ok := b.findHeader(top); ok && (!found || h.known > best.known) {
+			best, bestDelim, found = h, d, true
+		}
+	}
+	if !found {
+		return b.noHeader(nil)
+	}
+	if err := b.setHeader(best); err != nil {
+		return err
+	}
+	lines := bytes.Count(text, []byte{'\n'})
+	n := 0
+	return readCSV(text, bestDelim, func(r tableRow) (bool, error) {
+		if n++; n%1024 == 0 {
+			b.progress(n, max(n, lines))
+		}
+		return true, b.tableRow(r, best, false)
+	})
+}
+
+func (b *builder) xlsx(data []byte) error {
+	f, err := openXLSX(data)
+	if err != nil {
+		return err
+	}
+	b.snap.Format = "xlsx"
+	var use *xlsxSheet
+	var names []string
+	var best header
+	var why error
+	for i := range f.sheets {
+		s := &f.sheets[i]
+		if b.opt.Sheet != "" && s.name != b.opt.Sheet || b.opt.Sheet == "" && s.hidden {
+			continue
+		}
+		top, err := f.rows(*s, MaxHeaderRows)
+		if err != nil {
+			return err
+		}
+		h, ok := b.findHeader(top.rows)
+		if !ok {
+			continue
+		}
+		if miss := missing(h); miss != "" {
+			why = Problem{Code: MissingHeaders, Args: []string{miss}}
+			if b.opt.Sheet == "" {
+				continue
+			}
+		}
+		names = append(names, shown(s.name))
+		use, best = s, h
+	}
+	switch {
+	case len(names) == 0 && why != nil:
+		return why
+	case len(names) == 0:
+		return b.noHeader(nil)
+	case len(names) > 1:
+		return Problem{Code: WhichSheet, Args: []string{strings.Join(names, ", ")}}
+	}
+	if err := b.setHeader(best); err != nil {
+		return err
+	}
+	b.snap.Sheet = use.name
+	sh, err := f.rows(*use, 0)
+	if err != nil {
+		return err
+	}
+	for i, r := range sh.rows {
+		if i%1024 == 0 {
+			b.progress(i, len(sh.rows))
+		}
+		if err := b.tableRow(r, best, sh.date1904); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *builder) jsonLines(data []byte) error {
+	text, enc, err := decodeText(data)
+	if err != nil {
+		return err
+	}
+	b.snap.Format, b.snap.Encoding = "jsonl", enc
+	b.headers = fieldNames
+	total := bytes.Count(text, []byte{'\n'}) + 1
+	warned := map[string]bool{}
+	for n := 1; len(text) > 0; n++ {
+		end := bytes.IndexByte(text, '\n')
+		line := text
+		if end >= 0 {
+			line, text = text[:end], text[end+1:]
+		} else {
+			text = nil
+		}
+		line = bytes.TrimSpace(line)
+		if len(line) == 0 {
+			continue
+		}
+		if n%1024 == 0 {
+			b.progress(n, total)
+		}
+		if len(line) > MaxLineBytes {
+			if err := b.row(n, &[numFields]cell{}, []Code{BadJSON}, nil, false); err != nil {
+				return err
+			}
+			continue
+		}
+		if bytes.HasPrefix(bytes.TrimLeft(line[1:], " "), []byte(`"#`)) {
+			b.jsonDirective(n, line)
+			continue
+		}
+		cells, keys, unknown, codes := jsonRow(line, b.opt.Mapping)
+		for f, k := range keys {
+			if k != "" {
+				b.snap.columns[f] = true
+			}
+		}
+		for _, u := range unknown {
+			if !warned[u] && len(warned) < MaxColumns {
+				warned[u] = true
+				b.warn(n, shown(u), UnknownHeader)
+			}
+		}
+		if err := b.row(n, &cells, codes, nil, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// header is the row that names the columns.
+type header struct {
+	line   int
+	fields []int // field of each column, -1 unknown
+	cells  []cell
+	known  int
+}
+
+// findHeader picks the row with the most known headers, at least two, the first among equals.
+func (b *builder) findHeader(rows []tableRow) (header, bool) {
+	var best header
+	for _, r := range rows {
+		if isDirective(r) {
+			continue
+		}
+		h := header{line: r.line, cells: r.cells, fields: make([]int, len(r.cells))}
+		for i, c := range r.cells {
+			h.fields[i] = -1
+			if f, ok := b.opt.Mapping.field(c.s); ok && !c.numeric {
+				h.fields[i] = int(f)
+				h.known++
+			}
+		}
+		if h.known >= 2 && h.known > best.known {
+			best = h
+		}
+	}
+	return best, best.known >= 2
+}
+
+func (b *builder) noHeader(h *header) error {
+	return Problem{Code: MissingHeaders, Args: []string{missing(header{})}}
+}
+
+// missing names the mandatory columns that a header lacks: something to know the person by, and either name and position or
+// a status (a file of leaves needs no more).
+func missing(h header) string {
+	var has [numFields]bool
+	for _, f := range h.fields {
+		if f >= 0 {
+			has[f] = true
+		}
+	}
+	var out []string
+	if !has[fRNOKPP] && !has[fUNZR] && !has[fStaffNumber] {
+		out = append(out, headerWords[fRNOKPP][0]+" / "+headerWords[fUNZR][0]+" / "+headerWords[fStaffNumber][0])
+	}
+	if !has[fStatus] || has[fPosition] || has[fSurname] || has[fFullName] {
+		if !has[fFullName] {
+			for _, f := range []field{fSurname, fGivenName} {
+				if !has[f] {
+					out = append(out, headerWords[f][0])
+				}
+			}
+		}
+		if !has[fPosition] {
+			out = append(out, headerWords[fPosition][0])
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+func (b *builder) setHeader(h header) error {
+	if miss := missing(h); miss != "" {
+		return Problem{Line: h.line, Code: MissingHeaders, Args: []string{miss}}
+	}
+	for i, f := range h.fields {
+		title := shown(h.cells[i].s)
+		if f < 0 {
+			if title != "" {
+				b.warn(h.line, title, UnknownHeader)
+			}
+			continue
+		}
+		if b.snap.columns[f] {
+			return Problem{Line: h.line, Code: DuplicateHeader, Args: []string{b.headers[f] + ", " + title}}
+		}
+		b.snap.columns[f], b.headers[f] = true, title
+	}
+	return nil
+}
+
+func (b *builder) progress(done, total int) {
+	if b.opt.Progress != nil {
+		b.opt.Progress(done, total)
+	}
+}
+
+func (b *builder) warn(line int, column string, c Code, args ...string) {
+	b.snap.Problems = append(b.snap.Problems, Problem{File: b.snap.File, Line: line, Column: column, Code: c, Args: args, Warning: true})
+}
+
+func isDirective(r tableRow) bool {
+	if len(r.cells) == 0 {
+		return false
+	}
+	s := strings.TrimSpace(r.cells[0].s)
+	return len(s) > 1 && s[0] == '#' && s[1] != ' '
+}
+
+// directive takes "#key value" in one cell or two.
+func (b *builder) directive(line int, key, value string) {
+	bad := func() {
+		b.snap.badDirective = true
+		b.snap.Problems = append(b.snap.Problems, Problem{File: b.snap.File, Line: line, Code: BadDirective})
+	}
+	value = strings.TrimSpace(value)
+	switch headerKey(strings.TrimPrefix(key, "#")) {
+	case "всього", "усього", "total":
+		n, err := strconv.Atoi(value)
+		if err != nil || n < 0 || n > MaxRows || b.snap.Total >= 0 && b.snap.Total != n {
+			bad()
+			return
+		}
+		b.snap.Total = n
+	case "повний", "full":
+		switch headerKey(value) {
+		case "", "так", "true", "yes", "1":
+			b.snap.Full = true
+		case "ні", "false", "no", "0":
+			b.snap.Full = false
+		default:
+			bad()
+		}
+	case "станом на", "as of":
+		d, err := ParseDate(value)
+		if err != nil || !b.snap.AsOf.IsZero() && b.snap.AsOf != d {
+			bad()
+			return
+		}
+		b.snap.AsOf = d
+	case "єдрпоу", "edrpou":
+		if v, ok := restoreZeros(value, 8, 5, ValidEDRPOU); ok {
+			value = v
+		}
+		if !ValidEDRPOU(value) || b.snap.EDRPOU != "" && b.snap.EDRPOU != value {
+			bad()
+			return
+		}
+		b.snap.EDRPOU = value
+	default:
+		bad()
+	}
+}
+
+func (b *builder) jsonDirective(n int, line []byte) {
+	type pair struct{ k, v string }
+	var pairs []pair
+	ok := jsonPairs(line, func(k, v string) { pairs = append(pairs, pair{k, v}) })
+	if !ok || len(pairs) == 0 || len(pairs) > 8 {
+		b.directive(n, "#", "")
+		return
+	}
+	for _, p := range pairs {
+		b.directive(n, p.k, p.v)
+	}
+}
+
+func (b *builder) tableRow(r tableRow, h header, date1904 bool) error {
+	blank := len(r.codes) == 0 || r.codes[0] == MergedCells && len(r.codes) == 1
+	for _, c := range r.cells {
+		blank = blank && c.blank()
+	}
+	if blank {
+		return nil
+	}
+	if isDirective(r) {
+		key, value, ok := strings.Cut(strings.TrimSpace(r.cells[0].s), ":")
+		if !ok {
+			for _, c := range r.cells[1:] {
+				if !c.blank() {
+					value = c.s
+					// A date typed into a sheet is kept as a day number; no other directive takes one that large.
+					if d, err := fromExcelSerial(digits(c.s), date1904); c.numeric && err == nil && len(c.s) == 5 {
+						value = d.String()
+					}
+					break
+				}
+			}
+		}
+		b.directive(r.line, key, value)
+		return nil
+	}
+	if r.line <= h.line {
+		return nil
+	}
+	var cells [numFields]cell
+	for i, c := range r.cells {
+		switch {
+		case i >= len(h.fields):
+			if !c.blank() {
+				r.mark(TooManyCells)
+			}
+		case h.fields[i] >= 0:
+			cells[h.fields[i]] = c
+		}
+	}
+	return b.row(r.line, &cells, r.codes, &date1904, true)
+}
+
+// row turns the cells of one data row into a Record, good or set aside.
+func (b *builder) row(line int, cells *[numFields]cell, codes []Code, date1904 *bool, table bool) error {
+	s := b.snap
+	if s.Rows++; s.Rows > MaxRows {
+		return Problem{Code: TooManyRows, Args: []string{strconv.Itoa(MaxRows)}}
+	}
+	r := rowReader{b: b, cells: cells, rec: Record{File: s.File, Line: line}}
+	if date1904 != nil {
+		r.date1904, r.serials = *date1904, table && s.Format == "xlsx"
+	}
+	for _, c := range codes {
+		args := []string(nil)
+		if c == CellTooLong {
+			args = []string{strconv.Itoa(MaxCellBytes)}
+		}
+		r.problems = append(r.problems, Problem{File: s.File, Line: line, Code: c, Args: args})
+	}
+	r.read()
+	if len(r.problems) == 0 {
+		s.Records = append(s.Records, r.rec)
+		s.Problems = append(s.Problems, r.rec.Problems...)
+		return nil
+	}
+	all := append(r.problems, r.rec.Problems...)
+	if r.statesStop() {
+		r.rec.StatusOnly, r.rec.Problems = true, all
+		s.Records = append(s.Records, r.rec)
+		return nil
+	}
+	r.rec.Problems = nil
+	s.SetAside = append(s.SetAside, SetAside{Record: r.rec, Problems: all})
+	return nil
+}
+
+// rowReader reads one row.
+type rowReader struct {
+	b        *builder
+	cells    *[numFields]cell
+	rec      Record
+	problems []Problem
+	foreign  bool
+	date1904 bool
+	serials  bool // numbers in date columns are spreadsheet day numbers
+}
+
+func (r *rowReader) bad(f field, c Code, args ...string) {
+	r.problems = append(r.problems, Problem{File: r.rec.File, Line: r.rec.Line, Column: r.b.headers[f], Code: c, Args: args})
+}
+
+func (r *rowReader) warn(f field, c Code) {
+	r.rec.Problems = append(r.rec.Problems, Problem{File: r.rec.File, Line: r.rec.Line, Column: r.b.headers[f], Code: c, Warning: true})
+}
+
+// raw is the cleaned text of a cell; ok is false when the cell is unusable, and then the problem is noted.
+func (r *rowReader) raw(f field, clean func(string) (string, bool)) (string, bool) {
+	c := &r.cells[f]
+	switch {
+	case c.isErr:
+		r.bad(f, CellError)
+		return "", false
+	case c.long:
+		r.bad(f, CellTooLong, strconv.Itoa(MaxCellBytes))
+		return "", false
+	}
+	s, bad := clean(c.s)
+	if bad {
+		r.bad(f, BadText)
+		return "", false
+	}
+	if c.formula && s != "" {
+		r.warn(f, FormulaCell)
+	}
+	return s, true
+}
+
+// statesStop says whether the row states a leave or suspension of a person it can name, in a row of this body.
+func (r *rowReader) statesStop() bool {
+	return (r.rec.Status == StatusDismissed || r.rec.Status == StatusSuspended) && hasKey(&r.rec) && !r.foreign
+}
+
+func hasKey(r *Record) bool {
+	return r.RNOKPP != "" || r.UNZR != "" || r.StaffNumber != "" && r.EDRPOU != ""
+}
+
+func (r *rowReader) read() {
+	rec := &r.rec
+	r.status()
+	r.body()
+	rec.RNOKPP = r.number(fRNOKPP, 10, 4, ValidRNOKPP, BadRNOKPP)
+	rec.UNZR = r.unzr()
+	rec.StaffNumber = r.short(fStaffNumber, false)
+	if !hasKey(rec) {
+		r.problems = append(r.problems, Problem{File: rec.File, Line: rec.Line, Code: NoPersonKey})
+	}
+	if rec.Status == StatusDismissed && len(r.problems) == 0 && r.empty(fSurname, fGivenName, fFullName, fPosition) {
+		r.order()
+		return // a leave needs nothing but the person key
+	}
+	if rec.Status == StatusSuspended && len(r.problems) == 0 && r.empty(fSurname, fGivenName, fFullName, fPosition) {
+		r.order()
+		rec.StatusOnly = true
+		return
+	}
+	r.names()
+	r.birth()
+	r.post()
+	r.plastic()
+	r.order()
+	rec.PhotoRef = r.photo()
+}
+
+func (r *rowReader) empty(fs ...field) bool {
+	for _, f := range fs {
+		if !r.cells[f].blank() {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *rowReader) status() {
+	s, ok := r.raw(fStatus, cleanText)
+	switch st, known := r.b.opt.Mapping.status(s); {
+	case !ok:
+	case s == "":
+		r.rec.Status = StatusActive
+	case !known:
+		r.bad(fStatus, BadStatus)
+	default:
+		r.rec.Status, r.rec.StatusStated = st, true
+	}
+}
+
+func (r *rowReader) body() {
+	own := r.b.snap.EDRPOU
+	code := r.number(fEDRPOU, 8, 5, ValidEDRPOU, BadEDRPOU)
+	r.rec.EDRPOU = cmp.Or(code, own)
+	if r.rec.EDRPOU == "" && len(r.problems) == 0 {
+		r.bad(fEDRPOU, MissingField)
+	}
+	if code != "" && own != "" && code != own {
+		r.foreign = true
+		r.bad(fEDRPOU, ForeignBody, code)
+	}
+	r.rec.BodyName = r.text(fBodyName)
+	if r.rec.BodyName == "" {
+		r.rec.BodyName = r.b.opt.BodyName
+	}
+}
+
+// number reads a code of digits with a check digit, and gives back zeros that a spreadsheet cut off when the check digit
+// confirms them.
+func (r *rowReader) number(f field, width, maxLost int, valid func(string) bool, code Code) string {
+	c := &r.cells[f]
+	s, ok := r.raw(f, cleanText)
+	if !ok || s == "" && !c.mangled {
+		return ""
+	}
+	if c.mangled || strings.ContainsAny(s, "eE,.") && strings.Trim(s, "0123456789eE+,.") == "" {
+		r.bad(f, NumberMangled)
+		return ""
+	}
+	if valid(s) {
+		return s
+	}
+	if p, ok := restoreZeros(s, width, maxLost, valid); ok {
+		r.warn(f, ZerosRestored)
+		return p
+	}
+	r.bad(f, code)
+	return ""
+}
+
+func (r *rowReader) unzr() string {
+	s, ok := r.raw(fUNZR, cleanText)
+	if !ok || s == "" {
+		return ""
+	}
+	s = strings.Map(func(c rune) rune {
+		if isDash(c) {
+			return '-'
+		}
+		return c
+	}, s)
+	if r.cells[fUNZR].numeric || !ValidUNZR(s) {
+		r.bad(fUNZR, BadUNZR)
+		return ""
+	}
+	return s
+}
+
+// text reads a long text: unit, position, body name, ground.
+func (r *rowReader) text(f field) string {
+	s, ok := r.raw(f, cleanText)
+	switch {
+	case !ok || s == "":
+		return ""
+	case utf8.RuneCountInString(s) > MaxTextRunes:
+		r.bad(f, TextTooLong, strconv.Itoa(MaxTextRunes))
+		return ""
+	case formulaText(s):
+		r.bad(f, FormulaText)
+		return ""
+	case mixedScript(s):
+		r.bad(f, LatinLookAlike)
+		return ""
+	}
+	return s
+}
+
+// short reads a number-like text: staff number, series and number of the ID, order number.
+func (r *rowReader) short(f field, upper bool) string {
+	c := &r.cells[f]
+	s, ok := r.raw(f, cleanText)
+	switch {
+	case !ok || s == "" && !c.mangled:
+		return ""
+	case c.mangled || c.numeric && strings.Contains(s, "."):
+		r.bad(f, NumberMangled)
+		return ""
+	case utf8.RuneCountInString(s) > MaxShortRunes:
+		r.bad(f, TextTooLong, strconv.Itoa(MaxShortRunes))
+		return ""
+	case formulaText(s):
+		r.bad(f, FormulaText)
+		return ""
+	case mixedScript(s):
+		r.bad(f, LatinLookAlike)
+		return ""
+	}
+	if upper {
+		s = strings.ToUpper(s)
+	}
+	return s
+}
+
+func (r *rowReader) name(f field, mandatory bool) string {
+	s, ok := r.raw(f, cleanName)
+	switch {
+	case !ok:
+		return ""
+	case s == "":
+		if mandatory {
+			r.bad(f, MissingField)
+		}
+		return ""
+	case formulaText(s):
+		r.bad(f, FormulaText)
+		return ""
+	}
+	if c := nameCode(s); c != "" {
+		r.bad(f, c, strconv.Itoa(MaxNameRunes))
+		return ""
+	}
+	return s
+}
+
+func (r *rowReader) names() {
+	rec := &r.rec
+	if full := &r.cells[fFullName]; !full.blank() && r.empty(fSurname, fGivenName, fPatronymic) {
+		s, ok := r.raw(fFullName, cleanName)
+		w := strings.Fields(s)
+		switch {
+		case !ok:
+		case len(w) != 2 && len(w) != 3:
+			r.bad(fFullName, NameUnclear)
+		default:
+			for i, dst := range []*string{&rec.Surname, &rec.GivenName, &rec.Patronymic}[:len(w)] {
+				if c := nameCode(w[i]); c != "" {
+					r.bad(fFullName, c, strconv.Itoa(MaxNameRunes))
+					continue
+				}
+				*dst = w[i]
+			}
+		}
+	} else {
+		rec.Surname = r.name(fSurname, true)
+		rec.GivenName = r.name(fGivenName, true)
+		rec.Patronymic = r.name(fPatronymic, false)
+	}
+	lat := func(f field, from string) string {
+		s, ok := r.raw(f, cleanText)
+		if !ok || s == "" {
+			return Transliterate(from)
+		}
+		if c := latinNameCode(s); c != "" {
+			r.bad(f, c, strconv.Itoa(MaxNameRunes))
+			return ""
+		}
+		return s
+	}
+	rec.SurnameLatin = lat(fSurnameLatin, rec.Surname)
+	rec.GivenNameLatin = lat(fGivenNameLatin, rec.GivenName)
+}
+
+func (r *rowReader) date(f field) Date {
+	c := &r.cells[f]
+	s, ok := r.raw(f, cleanText)
+	if !ok || s == "" && !c.mangled {
+		return Date{}
+	}
+	if c.numeric && r.serials {
+		if n := digits(s); n >= 0 && len(s) <= 6 && !c.mangled {
+			if d, err := fromExcelSerial(n, r.date1904); err == nil {
+				return d
+			}
+		}
+		r.bad(f, BadDate)
+		return Date{}
+	}
+	for _, midnight := range []string{"T00:00:00", " 00:00:00", "T00:00:00Z", "T00:00:00.000", "T00:00:00.000Z"} {
+		if d, ok := strings.CutSuffix(s, midnight); ok {
+			s = d
+			break
+		}
+	}
+	d, err := ParseDate(s)
+	if err != nil {
+		r.bad(f, BadDate)
+	}
+	return d
+}
+
+func (r *rowReader) birth() {
+	rec := &r.rec
+	rec.BirthDate = r.date(fBirthDate)
+	if rec.BirthDate.IsZero() {
+		return
+	}
+	if rec.RNOKPP != "" {
+		if d, ok := birthOfRNOKPP(rec.RNOKPP); ok && d != rec.BirthDate {
+			r.warn(fRNOKPP, BirthMismatch)
+		}
+	}
+	if rec.UNZR != "" && birthOfUNZR(rec.UNZR) != rec.BirthDate {
+		r.warn(fUNZR, BirthMismatch)
+	}
+}
+
+func (r *rowReader) post() {
+	rec := &r.rec
+	rec.Unit = r.text(fUnit)
+	rec.UnitEN = r.text(fUnitEN)
+	rec.Position = r.text(fPosition)
+	if r.cells[fPosition].blank() {
+		r.bad(fPosition, MissingField)
+	}
+	rec.PositionEN = r.text(fPositionEN)
+	rec.Category = r.category()
+	rec.Rank = r.rank()
+	if rec.Category != "" && rec.Rank != 0 && !rankOf(rec.Category, rec.Rank) {
+		r.bad(fRank, RankCategory)
+	}
+	rec.Official = r.official()
+	if s, ok := r.raw(fKATOTTG, cleanText); ok && s != "" {
+		if ValidKATOTTG(s) {
+			rec.KATOTTG = s
+		} else {
+			r.bad(fKATOTTG, BadKATOTTG)
+		}
+	}
+	rec.From, rec.Until = r.date(fFrom), r.date(fUntil)
+	if !rec.Until.IsZero() && rec.Until.Before(rec.From) {
+		r.bad(fUntil, DateOrder, rec.From.UA()+" – "+rec.Until.UA())
+	}
+}
+
+func (r *rowReader) category() string {
+	s, ok := r.raw(fCategory, cleanText)
+	if !ok {
+		return ""
+	}
+	k := strings.ToUpper(strings.TrimSpace(strings.TrimPrefix(strings.ToLower(s), "категорія")))
+	switch k {
+	case "", "-", "—", "–":
+		return ""
+	case "А", "Б", "В":
+		return k
+	case "A", "B":
+		r.bad(fCategory, LatinLookAlike)
+	default:
+		r.bad(fCategory, BadCategory)
+	}
+	return ""
+}
+
+func (r *rowReader) rank() uint8 {
+	s, ok := r.raw(fRank, cleanText)
+	if !ok || s == "" || s == "-" || s == "—" || s == "–" {
+		if r.cells[fRank].mangled {
+			r.bad(fRank, BadRank)
+		}
+		return 0
+	}
+	var n uint8
+	for _, w := range strings.Fields(headerKey(s)) {
+		switch {
+		case w == "ранг" || w == "й" || w == "rank":
+		case len(w) == 1 && w[0] >= '1' && w[0] <= '9' && n == 0:
+			n = w[0] - '0'
+		default:
+			r.bad(fRank, BadRank)
+			return 0
+		}
+	}
+	if n == 0 || strings.ContainsAny(s, ".,") {
+		r.bad(fRank, BadRank)
+		return 0
+	}
+	return n
+}
+
+// rankOf says whether the rank belongs to the category: А 1–3, Б 3–6, В 6–9 (Закон 889-VIII).
+func rankOf(category string, rank uint8) bool {
+	switch category {
+	case "А":
+		return rank >= 1 && rank <= 3
+	case "Б":
+		return rank >= 3 && rank <= 6
+	case "В":
+		return rank >= 6 && rank <= 9
+	}
+	return false
+}
+
+func (r *rowReader) official() bool {
+	s, ok := r.raw(fOfficial, cleanText)
+	if !ok {
+		return false
+	}
+	switch headerKey(s) {
+	case "":
+		return r.rec.Category != ""
+	case "посадова особа", "так", "true", "official", "yes", "1":
+		return true
+	case "працівник", "працівниця", "ні", "false", "employee", "no", "0":
+		return false
+	}
+	r.bad(fOfficial, BadOfficial)
+	return false
+}
+
+func (r *rowReader) plastic() {
+	p := &r.rec.Plastic
+	p.Series = r.short(fPlasticSeries, true)
+	p.Number = r.short(fPlasticNumber, true)
+	p.Issued, p.Expires = r.date(fPlasticIssued), r.date(fPlasticExpires)
+	if !p.Expires.IsZero() && p.Expires.Before(p.Issued) {
+		r.bad(fPlasticExpires, DateOrder, p.Issued.UA()+" – "+p.Expires.UA())
+	}
+	s := r.short(fCarrierNumber, true)
+	s = strings.Map(func(c rune) rune {
+		if c == ':' || c == ' ' || isDash(c) {
+			return -1
+		}
+		return c
+	}, s)
+	for _, c := range s {
+		switch {
+		case c >= '0' && c <= '9' || c >= 'A' && c <= 'Z':
+		case c >= 'А' && c <= 'Я':
+			r.bad(fCarrierNumber, LatinLookAlike)
+			return
+		default:
+			r.bad(fCarrierNumber, BadText)
+			return
+		}
+	}
+	p.CarrierNumber = s
+}
+
+func (r *rowReader) order() {
+	rec := &r.rec
+	rec.Ground = groundOf(r.text(fGround))
+	rec.OrderNumber = r.short(fOrderNumber, false)
+	rec.OrderDate = r.date(fOrderDate)
+}
+
+var groundWords = []struct{ prefix, ground string }{
+	{"звільн", GroundDismissal}, {"dismissal", GroundDismissal}, {"перевед", GroundTransfer}, {"transfer", GroundTransfer},
+	{"зміна прізвища", GroundNameChange}, {"зміна імені", GroundNameChange}, {"name change", GroundNameChange},
+	{"закінчення строку", GroundExpiry}, {"expiry", GroundExpiry}, {"втрата", GroundLoss}, {"loss", GroundLoss},
+	{"пошкодження", GroundDamage}, {"damage", GroundDamage}, {"відсторонення", GroundSuspension},
+	{"призупинення", GroundSuspension}, {"зупинення", GroundSuspension}, {"suspension", GroundSuspension},
+	{"ліквідація", GroundLiquidation}, {"liquidation", GroundLiquidation}, {"помилка", GroundDataError},
+	{"data error", GroundDataError}, {"смерть", GroundDeath}, {"death", GroundDeath},
+}
+
+// groundOf turns the usual words into a code and keeps any other text.
+func groundOf(s string) string {
+	k := headerKey(s)
+	for _, g := range groundWords {
+		if strings.HasPrefix(k, g.prefix) {
+			return g.ground
+		}
+	}
+	return s
+}
+
+func (r *rowReader) photo() string {
+	s, ok := r.raw(fPhoto, cleanText)
+	if !ok || s == "" {
+		return ""
+	}
+	if strings.ContainsAny(s, `/\:*?"<>|`) || strings.HasPrefix(s, ".") || utf8.RuneCountInString(s) > 200 {
+		r.bad(fPhoto, BadPhotoRef)
+		return ""
+	}
+	return s
+}
+
+// finish looks at the rows together: totals, duplicates, numbers that two people share.
+func (b *builder) finish() error {
+	s := b.snap
+	if s.Full && s.Total < 0 {
+		s.Problems = append(s.Problems, Problem{File: s.File, Code: TotalMissing})
+	}
+	if s.Total >= 0 && s.Total != s.Rows {
+		s.Problems = append(s.Problems, Problem{File: s.File, Code: TotalMismatch, Args: []string{strconv.Itoa(s.Total), strconv.Itoa(s.Rows)}})
+	}
+	found := make([][]Problem, len(s.Records))
+	add := func(i int, c Code, other int) {
+		r := &s.Records[i]
+		found[i] = append(found[i], Problem{File: r.File, Line: r.Line, Code: c, Args: []string{strconv.Itoa(other)}})
+	}
+	b.duplicates(add)
+	b.sharedNumbers(add)
+	kept := s.Records[:0]
+	for i := range s.Records {
+		if len(found[i]) > 0 {
+			s.SetAside = append(s.SetAside, SetAside{Record: s.Records[i], Problems: found[i]})
+			continue
+		}
+		kept = append(kept, s.Records[i])
+	}
+	clear(s.Records[len(kept):])
+	s.Records = kept
+	slices.SortStableFunc(s.SetAside, func(a, b SetAside) int { return a.Record.Line - b.Record.Line })
+	slices.SortStableFunc(s.Problems, func(a, b Problem) int { return a.Line - b.Line })
+	b.progress(s.Rows, s.Rows)
+	return nil
+}
+
+// idOf is whose row it is, for comparing rows of one file.
+func idOf(r *Record) string {
+	switch {
+	case r.RNOKPP != "":
+		return "r" + r.RNOKPP
+	case r.UNZR != "":
+		return "u" + r.UNZR
+	}
+	return "s" + r.EDRPOU + r.StaffNumber
+}
+
+// stops says whether the record takes rights away: such rows are never set aside for what other rows say.
+func (r *Record) stops() bool { return r.Status == StatusDismissed || r.Status == StatusSuspended }
+
+func (b *builder) duplicates(add func(i int, c Code, other int)) {
+	type post struct{ id, edrpou, staff, unit, position string }
+	rows := b.snap.Records
+	first := make(map[post]int, len(rows))
+	stop := map[post]int{}
+	key := func(r *Record) post { return post{idOf(r), r.EDRPOU, r.StaffNumber, r.Unit, r.Position} }
+	for i := range rows {
+		if rows[i].stops() && !rows[i].StatusOnly {
+			if _, ok := stop[key(&rows[i])]; !ok {
+				stop[key(&rows[i])] = i
+			}
+		}
+	}
+	for i := range rows {
+		r := &rows[i]
+		if r.stops() {
+			continue
+		}
+		k := key(r)
+		if j, ok := stop[k]; ok {
+			add(i, ContradictsLeave, rows[j].Line)
+			continue
+		}
+		j, ok := first[k]
+		switch {
+		case !ok:
+			first[k] = i
+		case len(Changed(&rows[j], r)) == 0 && rows[j].UNZR == r.UNZR:
+			add(i, DuplicateRow, rows[j].Line)
+		default:
+			add(i, DuplicateConflict, rows[j].Line)
+			add(j, DuplicateConflict, r.Line)
+		}
+	}
+}
+
+func (b *builder) sharedNumbers(add func(i int, c Code, other int)) {
+	rows := b.snap.Records
+	check := func(code Code, key func(*Record) string) {
+		owner := make(map[string]int, len(rows))
+		for i := range rows {
+			r := &rows[i]
+			k := key(r)
+			if k == "" || r.stops() {
+				continue
+			}
+			j, ok := owner[k]
+			if !ok {
+				owner[k] = i
+				continue
+			}
+			o := &rows[j]
+			same := idOf(o) == idOf(r) || (o.RNOKPP == "" || r.RNOKPP == "") && o.FullName() == r.FullName()
+			if !same {
+				add(i, code, o.Line)
+				add(j, code, r.Line)
+			}
+		}
+	}
+	check(SharedStaffNumber, func(r *Record) string {
+		if r.StaffNumber == "" {
+			return ""
+		}
+		return r.EDRPOU + r.StaffNumber
+	})
+	check(SharedPlastic, func(r *Record) string {
+		if r.Plastic.Number == "" {
+			return ""
+		}
+		return r.Plastic.Series + "\x00" + r.Plastic.Number
+	})
+	check(SharedPlastic, func(r *Record) string { return r.Plastic.CarrierNumber })
+}
