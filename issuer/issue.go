@@ -54,8 +54,8 @@ type KeyGranter interface {
 	CheckGrant(key keys.IssuerPublicKey, body string, kind credential.Kind, life time.Duration, at time.Time) error
 }
 
-// Config is what a Body is opened with. Signer, Grant and Checker may be nil together: then nothing is
-// signed and everything else works.
+// Config is what a Body is opened with. Without Signer nothing at all is signed; without Grant and
+// Checker, which come from an installed bundle, no token is; everything else works.
 type Config struct {
 	EDRPOU  string            // ЄДРПОУ of the body; must be the store's
 	Profile Profile           // zero value: DefaultProfile
@@ -105,8 +105,8 @@ func Create(ctx context.Context, s Store, b BodyRow) error {
 	})
 }
 
-// Open opens the body of a store. Errors: ErrNotFound when the store has no body, ErrNoSigner when only
-// some of Signer, Grant and Checker are given, and what is wrong with the profile.
+// Open opens the body of a store. Errors: ErrNotFound when the store has no body, ErrNoSigner when Grant
+// and Checker do not come together or without a Signer, and what is wrong with the profile.
 func Open(ctx context.Context, s Store, c Config) (*Body, error) {
 	if c.Profile.Name == "" && c.Profile.Life == 0 && len(c.Profile.Faces) == 0 {
 		c.Profile = DefaultProfile()
@@ -117,8 +117,8 @@ func Open(ctx context.Context, s Store, c Config) (*Body, error) {
 	if err := checkEDRPOU(c.EDRPOU); err != nil {
 		return nil, err
 	}
-	if some := c.Signer != nil || c.Grant != nil || c.Checker != nil; some && (c.Signer == nil || c.Grant == nil || c.Checker == nil) {
-		return nil, fmt.Errorf("%w: want signer, grant and checker, or none of them", ErrNoSigner)
+	if (c.Grant == nil) != (c.Checker == nil) || (c.Grant != nil && c.Signer == nil) {
+		return nil, fmt.Errorf("%w: want a grant, a checker and a signer together", ErrNoSigner)
 	}
 	switch {
 	case c.Group == 0:

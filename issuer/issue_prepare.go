@@ -42,7 +42,7 @@ const maxPreparedAge = 24 * time.Hour
 // prepare is the first durable half of a group: decisions, serials, indices and payloads, and the audit's
 // "will sign". Items that need no signature get their result at once. The error is for the whole group.
 func (b *Body) prepare(items []*item) ([]*work, error) {
-	if b.cfg.Signer == nil {
+	if b.cfg.Signer == nil || b.cfg.Grant == nil || b.cfg.Checker == nil {
 		return nil, ErrNoSigner
 	}
 	// Decisions are made at each item's own time; the grant is asked for the earliest and the latest.

@@ -177,19 +177,21 @@ const (
 // move changes one ID's state inside tx with everything that hangs on it: the indices of every token
 // that has not expired, the event with its ground, the audit entry.
 func move(tx Tx, id ID, to State, c Change) error {
-	value := valueInvalid
-	switch to {
-	case StateSuspended:
-		value = valueSuspended
-	case StateIssued:
-		value = valueValid
-	}
 	if err := tx.SetIDState(id.ID, id.State, to, c.At); err != nil {
 		return err
 	}
-	// A token that expired in this very second still counts: a verifier's clock may be behind.
-	if _, err := tx.SetTokenValues(id.ID, value, c.At.Add(-statusGrace)); err != nil {
-		return err
+	if to != StateExpired { // what has run out keeps the status it had
+		value := valueInvalid
+		switch to {
+		case StateSuspended:
+			value = valueSuspended
+		case StateIssued:
+			value = valueValid
+		}
+		// A token that expired a moment ago still counts: a verifier's clock may be behind.
+		if _, err := tx.SetTokenValues(id.ID, value, c.At.Add(-statusGrace)); err != nil {
+			return err
+		}
 	}
 	if err := tx.InsertStatusEvents([]StatusEvent{{ID: id.ID, At: c.At, From: id.State, To: to, Ground: c.Ground,
 		Order: c.Order, OrderDate: c.OrderDate, Operator: c.Operator}}); err != nil {
