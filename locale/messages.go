@@ -130,7 +130,7 @@ var texts = map[string]message{
 	"state-damaged": {step: "device-fault",
 		headline: pair{"Пам'ять пристрою пошкоджено", "The device's memory is damaged"},
 		cause:    pair{"Записи перевіряльника на диску зникли або пошкоджені.", "The verifier's records on the disk are missing or damaged."}},
-	"clock-unknown": {step: "device-clock",
+	"clock-unknown": {step: "old-data",
 		headline: pair{"Час не підтверджено", "The time is not certain"},
 		cause:    pair{"Запис про останній відомий час зник або пошкоджений, тож годиннику пристрою не можна вірити.", "The record of the last known time is missing or damaged, so the device clock cannot be trusted."}},
 	"clock-behind": {step: "device-clock",

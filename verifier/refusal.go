@@ -1,0 +1,135 @@
+package verifier
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/posvid/posvid/locale"
+)
+
+// ErrSimulated is the error of a verdict that would accept, but at a time that was given by hand.
+var ErrSimulated = errors.New("verifier: accepted only at a time given by hand [simulated]")
+
+// Refusal is a verdict that does not accept, as an error. errors.Is finds its Code.
+type Refusal struct {
+	Code   Code
+	Detail string      // English, for logs; no personal data
+	Args   locale.Args // what locale.Text needs to say it to a person
+}
+
+// Error returns the detail and the code: "verifier: code made 11m0s ago, refused after 10m0s [presentation-stale]".
+func (r *Refusal) Error() string { return "verifier: " + r.Detail + " [" + string(r.Code) + "]" }
+
+// Unwrap returns the code.
+func (r *Refusal) Unwrap() error { return r.Code }
+
+// Err is nil when the verdict accepts at the real time, and nothing else makes it nil. Otherwise it is a *[Refusal],
+// or [ErrSimulated].
+func (v *Verdict) Err() error {
+	switch {
+	case v.outcome() != Accept:
+		return newRefusal(v.code(), v.args)
+	case v.Simulated:
+		return ErrSimulated
+	}
+	return nil
+}
+
+func newRefusal(c Code, a locale.Args) *Refusal {
+	return &Refusal{Code: c, Detail: detail(c, a), Args: a}
+}
+
+// detail says in English what was wanted and what came.
+func detail(c Code, a locale.Args) string {
+	at := a.At.UTC().Format(time.RFC3339)
+	switch c {
+	case OK:
+		return "accepted"
+	case TextMalformed:
+		return "text: want SID1: and strict base45"
+	case Malformed:
+		return "bytes are not a presentation of this profile"
+	case WrongProfile:
+		return "token of another kind: want one for a phone"
+	case SignatureForm:
+		return "signature has high S: want low S"
+	case IssuerUnknown:
+		return "issuer key not in the bundle"
+	case IssuerSignature:
+		return "no issuer key of this key id verifies the token"
+	case IssuerKeyCompromised:
+		return "issuer key is compromised"
+	case IssuerBody:
+		return "issuer key has no right to this body"
+	case IssuerKind:
+		return "issuer key has no right to this kind of token"
+	case IssuerLife:
+		return fmt.Sprintf("token lives %s, issuer key may give %s", a.Shift, a.Limit)
+	case IssuerKeyEarly:
+		return "token issued before its key was in force at " + at
+	case IssuerKeyRetired:
+		return "token issued after its key was retired at " + at
+	case HolderSignature:
+		return "holder key does not verify the presentation"
+	case BeaconUnknown:
+		return "cnonce of a broadcast code is no beacon"
+	case Revoked:
+		return "revoked, status as of " + at
+	case StatusImpossible:
+		return "status list has no such entry or an entry without meaning"
+	case Suspended:
+		return "suspended, status as of " + at
+	case Expired:
+		return fmt.Sprintf("credential expired %s ago (exp %s)", a.Shift, at)
+	case AudienceOther:
+		return "answer to another verifier"
+	case NonceUnknown:
+		return "answer to a challenge that was not made here"
+	case PresentationStale:
+		return fmt.Sprintf("code made %s ago, refused after %s", a.Shift, a.Limit)
+	case NotAServiceID:
+		return "text does not begin with SID1:"
+	case NoRoot:
+		return "no root is pinned"
+	case StateDamaged:
+		return "state on disk is missing or damaged"
+	case ClockUnknown:
+		return "clock floor is missing or damaged"
+	case ClockBehind:
+		return fmt.Sprintf("clock is %s behind a signed time of %s", a.Shift, at)
+	case NoBundle:
+		return "no trust bundle"
+	case BundleRefused:
+		return "trust bundle refused"
+	case BundleRollback:
+		return "trust bundle older than one installed before"
+	case BundleExpired:
+		return "trust bundle expired at " + at
+	case NotYetValid:
+		return fmt.Sprintf("credential issued %s ahead of the clock (iat %s)", a.Shift, at)
+	case BundleTooOld:
+		return fmt.Sprintf("issuer key not in a bundle that is %s old", a.Shift)
+	case StatusUnknown:
+		return "no usable status list for this token"
+	case StatusStale:
+		return fmt.Sprintf("status list is %s old, policy allows %s", a.Shift, a.Limit)
+	case TableTooOld:
+		return "code table does not have a number of the token"
+	case ClockAhead:
+		return fmt.Sprintf("code made %s ahead of the clock", a.Shift)
+	case ClockDiffers:
+		return fmt.Sprintf("clocks differ by %s", a.Shift)
+	case NonceExpired:
+		return "answer came after the challenge had ended"
+	case NonceUsed:
+		return "challenge was answered by another code"
+	case AlreadyShown:
+		return fmt.Sprintf("same code was read %s ago", a.Shift)
+	case PhotoMismatch:
+		return "compared picture is not the signed one"
+	case LevelTooLow:
+		return fmt.Sprintf("level %d, want %d", a.Level, a.Want)
+	}
+	return "unexpected fault"
+}
