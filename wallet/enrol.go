@@ -1,6 +1,7 @@
 package wallet
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -43,7 +44,7 @@ func (w *Wallet) Store(delivery []byte, b *trust.Bundle, at time.Time) ([]ID, er
 	for i, raw := range d.Tokens {
 		t, err := w.admit(raw, b, at)
 		if err != nil {
-			return nil, because(ErrDelivery, err, "token %d of the delivery", i)
+			return nil, fmt.Errorf("%w (token %d of the delivery)", err, i)
 		}
 		if slices.ContainsFunc(fresh, func(other kept) bool { return order(other, t) == 0 }) {
 			return nil, refuse(ErrDelivery, "token %d of the delivery is the same face of the same service ID as one before it", i)
@@ -97,7 +98,7 @@ func (w *Wallet) Store(delivery []byte, b *trust.Bundle, at time.Time) ([]ID, er
 func (w *Wallet) admit(raw []byte, b *trust.Bundle, at time.Time) (kept, error) {
 	unverified, err := credential.ParseToken(raw)
 	if err != nil {
-		return kept{}, err
+		return kept{}, because(ErrDelivery, err, "read token")
 	}
 	candidates := b.IssuerKeys(unverified.UnverifiedKeyID())
 	failure := refuse(ErrUntrusted, "issuer key %s is not in bundle %d", unverified.UnverifiedKeyID(), b.Number())
@@ -112,7 +113,8 @@ func (w *Wallet) admit(raw []byte, b *trust.Bundle, at time.Time) (kept, error) 
 			return kept{}, err
 		}
 		if err := granted(t, &candidates[i].Right); err != nil {
-			return kept{}, err
+			failure = err
+			continue
 		}
 		if !at.Before(t.ExpiresAt) {
 			return kept{}, refuse(ErrExpired, "expired at %s", stamp(t.ExpiresAt))

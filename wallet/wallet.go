@@ -273,7 +273,12 @@ func (w *Wallet) usable(b *trust.Bundle, at time.Time) error {
 	return nil
 }
 
+// hasRoot tells whether the pinned root is one of the bundle's. A root between the first and the newest is encoded
+// again to be compared, which may refuse a root of a later format but never take a wrong one.
 func hasRoot(b *trust.Bundle, pinned trust.Fingerprint) bool {
+	if pinned == b.FirstFingerprint() || pinned == b.RootFingerprint() {
+		return true
+	}
 	return slices.ContainsFunc(b.Roots(), func(r *trust.Root) bool {
 		payload, err := r.Encode()
 		return err == nil && trust.RootFingerprint(payload) == pinned
