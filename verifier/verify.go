@@ -151,6 +151,10 @@ func (v *Verdict) finish() {
 
 func (v *Verdict) run(in *Input) {
 	b := in.Bundle
+	if b != nil && !b.Pinned() { // opened only to be looked at
+		v.fail(CheckRoot, NoRoot, locale.Args{})
+		return
+	}
 	if b == nil {
 		code := bundleCode(in.BundleErr)
 		if code == NoRoot {
@@ -209,7 +213,7 @@ func bundleCode(err error) Code {
 		return NoBundle
 	case errors.As(err, &code):
 		switch code {
-		case NoRoot, NoBundle, BundleRefused, BundleRollback, StateDamaged:
+		case NoRoot, NoBundle, BundleRefused, BundleRollback, StateDamaged, ClockUnknown:
 			return code
 		}
 		return BundleRefused
@@ -584,8 +588,11 @@ func CheckToken(token []byte, b *trust.Bundle, at time.Time) (err error) {
 			err = newRefusal(Internal, locale.Args{})
 		}
 	}()
-	if b == nil {
+	switch {
+	case b == nil:
 		return newRefusal(NoBundle, locale.Args{})
+	case !b.Pinned():
+		return newRefusal(NoRoot, locale.Args{})
 	}
 	var v Verdict
 	now := unix(at)

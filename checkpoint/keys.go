@@ -1,0 +1,169 @@
+package checkpoint
+
+import (
+	"encoding/hex"
+	"errors"
+	"time"
+
+	"github.com/posvid/posvid/crypto/keys"
+	"github.com/posvid/posvid/trust"
+	"github.com/posvid/posvid/verifier"
+)
+
+// identityRecord is the file verifier.json: what is public of this device's keys.
+type identityRecord struct {
+	SigningKey string `json:"signing_key"` // COSE_Key, hexadecimal
+}
+
+// NewKeys makes this device's signing and HPKE keys and seals them under a passphrase. ErrKeys when there are some
+// already: a device keeps its keys for as long as it keeps its folder.
+func (s *State) NewKeys(passphrase []byte, opt keys.SealOptions) (k keys.VerifierPrivateKey, err error) {
+	err = s.locked(true, func() error {
+		have, err := s.load(keyName, maxSmall)
+		if err != nil {
+			return err
+		}
+		if have != nil {
+			return fail(ErrKeys, "this device has its keys already")
+		}
+		if k, err = keys.GenerateVerifierKey(); err != nil {
+			return fail(ErrKeys, "%v", err)
+		}
+		sealed, err := k.Seal(passphrase, opt)
+		if err != nil {
+			return fail(ErrKeys, "%v", err)
+		}
+		// The public part is written first: without the private one it says nothing, and a private key without it
+		// could never be used.
+		if err := s.writeIdentity(k.VerifierPublic()); err != nil {
+			return err
+		}
+		return s.replace(keyName, sealed)
+	})
+	if err != nil {
+		return keys.VerifierPrivateKey{}, err
+	}
+	return k, nil
+}
+
+// Keys opens this device's keys. ErrKeys when there are none, or with keys.ErrPassphrase for a wrong passphrase.
+func (s *State) Keys(passphrase []byte) (k keys.VerifierPrivateKey, err error) {
+	err = s.locked(false, func() error {
+		sealed, err := s.load(keyName, maxSmall)
+		if err != nil {
+			return err
+		}
+		if sealed == nil {
+			return fail(ErrKeys, "this device has no keys yet")
+		}
+		if k, err = keys.OpenVerifierKey(passphrase, sealed); err != nil {
+			return fail(ErrKeys, "%v", err)
+		}
+		return nil
+	})
+	return k, err
+}
+
+func (s *State) writeIdentity(public keys.VerifierPublicKey) error {
+	return s.writeRecord("verifier", identityName, identityRecord{hex.EncodeToString(public.MarshalCOSE())})
+}
+
+// identity is the public signing key of this device; zero when it has none.
+func (s *State) identity() (keys.VerifierPublicKey, error) {
+	var r identityRecord
+	found, err := s.readRecord("verifier", identityName, maxSmall, &r)
+	if err != nil || !found {
+		return keys.VerifierPublicKey{}, err
+	}
+	raw, err := hex.DecodeString(r.SigningKey)
+	if err != nil {
+		return keys.VerifierPublicKey{}, damaged(verifier.StateDamaged, "%s: key is not hexadecimal", identityName)
+	}
+	public, err := keys.ParseVerifierPublicKey(raw)
+	if err != nil {
+		return keys.VerifierPublicKey{}, damaged(verifier.StateDamaged, "%s: %v", identityName, err)
+	}
+	return public, nil
+}
+
+// enrolled is this device's entry in a bundle; id 0 when it has none.
+type enrolled struct {
+	public keys.VerifierPublicKey
+	id     uint64
+	entry  trust.VerifierEntry
+}
+
+// self finds this device in a bundle by its key; id 0 when it is not there.
+func (s *State) self(b *trust.Bundle) (id uint64, entry trust.VerifierEntry, err error) {
+	public, err := s.identity()
+	if err != nil || public.IsZero() {
+		return 0, entry, err
+	}
+	known := s.cached.self
+	if known != nil && s.cached.bundle == b && known.public.Equal(public) {
+		return known.id, known.entry, nil
+	}
+	found := enrolled{public: public}
+	for id := uint64(1); id <= trust.MaxVerifiers; id++ { // numbers are given from 1 on
+		entry, ok, err := b.Verifier(id)
+		if err != nil {
+			return 0, entry, fail(ErrBundle, "%v", err)
+		}
+		if ok && entry.SigningKey.Equal(public) {
+			found.id, found.entry = id, entry
+			break
+		}
+	}
+	if s.cached.bundle == b {
+		s.cached.self = &found
+	}
+	return found.id, found.entry, nil
+}
+
+// Info is what a person may want to know about a device.
+type Info struct {
+	Pinned      trust.Fingerprint // zero when nothing is pinned
+	Floor       time.Time         // zero when no bundle has been seen
+	FloorErr    error             // why the floor is not known
+	Bundle      *trust.Bundle     // nil when there is none
+	BundleErr   error             // why not
+	VerifierID  uint64            // 0 when not enrolled
+	Name        string            // of this verifier, as the holder sees it
+	Class       trust.Class       // whose policy applies
+	ValidUntil  time.Time         // end of the enrolment
+	HasKeys     bool
+	IdentityErr error // why the enrolment is not known
+}
+
+// Info reads the state without changing it.
+func (s *State) Info(at time.Time) (i Info, err error) {
+	err = s.locked(false, func() error {
+		i.Pinned, _, err = s.pin()
+		if err != nil && !errors.Is(err, ErrNoPin) {
+			return err
+		}
+		i.Floor, i.FloorErr = s.floor()
+		i.Bundle, i.BundleErr = s.bundle()
+		public, err := s.identity()
+		i.HasKeys, i.IdentityErr = !public.IsZero(), err
+		if i.Bundle != nil && i.HasKeys {
+			id, entry, err := s.self(i.Bundle)
+			i.IdentityErr = err
+			if id != 0 && at.Before(entry.ValidUntil) {
+				i.VerifierID, i.Name, i.Class, i.ValidUntil = id, entry.Name, entry.Policy, entry.ValidUntil
+			}
+		}
+		return nil
+	})
+	return i, err
+}
+
+// Request makes the file by which this device asks the trust operator to be admitted, for a body, under a name that
+// holders will read. The keys are those of NewKeys or Keys.
+func (s *State) Request(k keys.VerifierPrivateKey, body, name string, class trust.Class, at time.Time) ([]byte, error) {
+	out, err := trust.EncodeVerifierRequest(trust.VerifierRequest{Body: body, Name: name, Class: class, IssuedAt: at, HPKE: k.HPKEPublic()}, k)
+	if err != nil {
+		return nil, fail(ErrKeys, "%v", err)
+	}
+	return out, nil
+}
