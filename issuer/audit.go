@@ -120,9 +120,6 @@ func appendAuditEntry(dst []byte, seq uint64, at time.Time, e AuditEntry) ([]byt
 			return nil, fmt.Errorf("issuer: audit %s: detail %d is a %T, want a number, text or bytes", e.Event, i, d)
 		}
 	}
-	if len(dst) > maxAuditEntry {
-		return nil, fmt.Errorf("issuer: audit %s: %d bytes, want at most %d", e.Event, len(dst), maxAuditEntry)
-	}
 	return dst, nil
 }
 
@@ -221,10 +218,10 @@ func auditFrom(tx Tx, head AuditHead, at time.Time, entries []AuditEntry) error 
 	for i, e := range entries {
 		start := len(buf)
 		var err error
-		if buf, err = appendAuditEntry(buf[:start:cap(buf)], head.Seq+1, at, e); err != nil {
+		if buf, err = appendAuditEntry(buf, head.Seq+1, at, e); err != nil {
 			return err
 		}
-		entry := buf[start:]
+		entry := buf[start:len(buf):len(buf)]
 		if len(entry) > maxAuditEntry {
 			return fmt.Errorf("issuer: audit %s: %d bytes, want at most %d", e.Event, len(entry), maxAuditEntry)
 		}
