@@ -225,35 +225,45 @@ func readKeys(data []byte) ([]IssuerKey, map[keys.KeyID]keySpan, error) {
 	if len(wires) > MaxIssuerKeys {
 		return nil, nil, refuse(ErrTooLarge, "section keys: %d keys, limit %d", len(wires), MaxIssuerKeys)
 	}
-	type numbered struct {
-		id  keys.KeyID
-		key IssuerKey
-		raw []byte
-	}
-	all := make([]numbered, 0, len(wires))
+	all := make([]numberedKey, 0, len(wires))
 	for i := range wires {
 		k, err := wires[i].read()
 		if err != nil {
 			return nil, nil, refuse(ErrSection, "section keys: entry %d: %v", i, err)
 		}
-		all = append(all, numbered{k.Key.KeyID(), k, wires[i].Key})
+		all = append(all, numberedKey{k.Key.KeyID(), k, wires[i].Key})
 	}
-	slices.SortStableFunc(all, func(a, b numbered) int {
+	return groupKeys(all)
+}
+
+// numberedKey is a key with its key id and its COSE_Key as it came.
+type numberedKey struct {
+	id  keys.KeyID
+	key IssuerKey
+	raw []byte
+}
+
+// groupKeys sorts keys by key id and refuses a key that stands twice, in whatever spelling of its point, and a fifth key
+// with one key id.
+func groupKeys(all []numberedKey) ([]IssuerKey, map[keys.KeyID]keySpan, error) {
+	slices.SortStableFunc(all, func(a, b numberedKey) int {
 		return cmp.Or(bytes.Compare(a.id[:], b.id[:]), bytes.Compare(a.raw, b.raw))
 	})
 	list := make([]IssuerKey, 0, len(all))
 	spans := make(map[keys.KeyID]keySpan, len(all))
 	for i, n := range all {
-		if i > 0 && bytes.Equal(n.raw, all[i-1].raw) {
-			return nil, nil, refuse(ErrSection, "section keys: key %x appears twice", n.id)
-		}
 		span, ok := spans[n.id]
 		if !ok {
 			span = keySpan{i, i}
 		}
+		for j := span.from; j < i; j++ {
+			if bytes.Equal(n.raw, all[j].raw) || n.key.Key.Equal(all[j].key.Key) {
+				return nil, nil, refuse(ErrSection, "section keys: key %s stands in it twice", n.id)
+			}
+		}
 		span.to = i + 1
 		if span.to-span.from > maxKeysSharing {
-			return nil, nil, refuse(ErrSection, "section keys: more than %d keys share key id %x", maxKeysSharing, n.id)
+			return nil, nil, refuse(ErrSection, "section keys: more than %d keys share key id %s", maxKeysSharing, n.id)
 		}
 		spans[n.id] = span
 		list = append(list, n.key)
