@@ -135,6 +135,13 @@ func openSealed(passphrase []byte, role string, sealed []byte, factor int) ([]by
 		return nil, refuse(ErrPassphrase, "open: %v", err)
 	}
 	identity.SetMaxWorkFactor(factor)
+	header, err := age.ExtractHeader(armor.NewReader(bytes.NewReader(sealed[begin:])))
+	if err != nil {
+		return nil, refuse(ErrSealed, "open: %v", err)
+	}
+	if !bytes.Contains(header, []byte("\n-> scrypt ")) {
+		return nil, refuse(ErrSealed, "open: not sealed with a passphrase")
+	}
 	plain, err := age.Decrypt(armor.NewReader(bytes.NewReader(sealed[begin:])), identity)
 	if errors.Is(err, age.ErrIncorrectIdentity) {
 		return nil, refuse(ErrPassphrase, "open: wrong passphrase")
