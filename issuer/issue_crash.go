@@ -20,7 +20,7 @@ var crashAt = os.Getenv("POSVID_CRASH_AT")
 
 // CrashSteps lists the named steps at which a program built with the tag "crash" can be killed.
 var CrashSteps = []string{
-	"issue-begin", "prepare-uncommitted", "prepare-committed", "sign-begin", "sign-half", "sign-end",
-	"record-uncommitted", "record-committed", "recover-begin", "recover-end", "change-uncommitted", "change-committed",
-	"publish-uncommitted", "publish-committed",
+	"issue-begin", "prepare-uncommitted", "prepare-committed", "recover-begin", "recover-end",
+	"sign-begin", "sign-half", "sign-end", "record-uncommitted", "record-committed",
+	"change-uncommitted", "change-committed", "publish-uncommitted", "publish-committed",
 }

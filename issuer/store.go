@@ -251,7 +251,8 @@ type IssueTx interface {
 	// SetIDState changes the state from from to to; ErrConflict when the stored state is not from.
 	SetIDState(row int64, from, to State, at time.Time) error
 	TokensOf(row int64, renewal uint32) ([]TokenRow, error) // with payload and signed bytes
-	// SetTokenValues sets the published status of the ID's tokens that expire after at; it answers how many.
+	// SetTokenValues sets the published status of the ID's tokens that expire after at and are not invalid
+	// already; it answers how many.
 	SetTokenValues(row int64, value uint8, at time.Time) (int, error)
 	// SetRenewalValues is SetTokenValues for the tokens of one renewal, expired or not.
 	SetRenewalValues(row int64, renewal uint32, value uint8) (int, error)

@@ -436,7 +436,7 @@ func (t *tx) affected(q string, args ...any) (int, error) {
 }
 
 func (t *tx) SetTokenValues(row int64, value uint8, at time.Time) (int, error) {
-	return t.affected(`UPDATE tokens SET value = ? WHERE idrow = ? AND exp > ?`, int64(value), row, unix(at))
+	return t.affected(`UPDATE tokens SET value = ? WHERE idrow = ? AND exp > ? AND value <> 1`, int64(value), row, unix(at))
 }
 
 func (t *tx) SetRenewalValues(row int64, renewal uint32, value uint8) (int, error) {

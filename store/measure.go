@@ -20,12 +20,16 @@ import (
 // holder makes the COSE_Key of person i. The birth dates lie before 1910: no living number is hit.
 func Populate(ctx context.Context, s *Store, edrpou string, first, n int, at time.Time, holder func(i int) ([]byte, error)) ([]int64, error) {
 	const step = 500
+	register, err := issuer.OpenRegister(ctx, s)
+	if err != nil {
+		return nil, err
+	}
 	ids := make([]int64, 0, n)
 	for from := first; from < first+n; from += step {
 		err := s.Update(ctx, func(tx issuer.Tx) error {
 			ids = ids[:from-first]
 			for i := from; i < min(from+step, first+n); i++ {
-				id, err := populateOne(tx, edrpou, i, at, holder)
+				id, err := populateOne(tx, register, edrpou, i, at, holder)
 				if err != nil {
 					return fmt.Errorf("store: populate person %d: %w", i, err)
 				}
@@ -40,13 +44,16 @@ func Populate(ctx context.Context, s *Store, edrpou string, first, n int, at tim
 	return ids, nil
 }
 
-func populateOne(tx issuer.Tx, edrpou string, i int, at time.Time, holder func(i int) ([]byte, error)) (int64, error) {
-	rnokpp, err := hr.CompleteRNOKPP(hr.Date{Year: 1900 + i%9, Month: 1 + i%12, Day: 1 + i/12%28}, i/10%1000, i%2 == 0)
+func populateOne(tx issuer.Tx, register *issuer.Register, edrpou string, i int, at time.Time, holder func(i int) ([]byte, error)) (int64, error) {
+	rnokpp, err := InventedRNOKPP(i)
 	if err != nil {
 		return 0, err
 	}
-	key := sha256.Sum256(fmt.Appendf(nil, "posvid invented person %s %d", edrpou, i))
-	person, err := tx.InsertPerson(issuer.PersonRow{Key: hr.PersonKey(key), Kind: hr.KeyRNOKPP, RNOKPP: rnokpp})
+	key, err := register.PersonKey(rnokpp, "", "")
+	if err != nil {
+		return 0, err
+	}
+	person, err := tx.InsertPerson(issuer.PersonRow{Key: key, Kind: hr.KeyRNOKPP, RNOKPP: rnokpp})
 	if err != nil {
 		return 0, err
 	}
@@ -61,7 +68,8 @@ func populateOne(tx issuer.Tx, edrpou string, i int, at time.Time, holder func(i
 	r.Plastic = hr.Plastic{Series: "ДМ", Number: fmt.Sprintf("%06d", i), Issued: today.AddDays(-300), Expires: today.AddDays(1200)}
 	r.Status = hr.StatusActive
 	r.PhotoSHA256 = hr.Hash(sha256.Sum256(fmt.Appendf(nil, "photo %d", i)))
-	post, err := tx.InsertPost(issuer.PostRow{Person: person, Post: "main", Status: hr.StatusActive, Origin: issuer.OriginPlan, Number: 1, Record: r})
+	post, err := tx.InsertPost(issuer.PostRow{Person: person, Post: "main", Status: hr.StatusActive, Origin: issuer.OriginPlan, Number: 1,
+		Kind: hr.KeyRNOKPP, Keys: hr.Keys{RNOKPP: key}, Record: r})
 	if err != nil {
 		return 0, err
 	}
@@ -86,6 +94,16 @@ func populateOne(tx issuer.Tx, edrpou string, i int, at time.Time, holder func(i
 	}
 	_, err = tx.InsertEnrolment(issuer.EnrolmentRow{Entitlement: post, Slip: slipID, Holder: coseKey, Thumb: pub.Thumbprint(), At: at, State: issuer.EnrolmentLive})
 	return post, err
+}
+
+// InventedRNOKPP is the number of Populate's person i, valid in form, with a birth date before 1910.
+func InventedRNOKPP(i int) (string, error) {
+	const days = 3500
+	n, err := hr.CompleteRNOKPP(hr.Date{Year: 1900, Month: 1, Day: 1}.AddDays(i%days), i/days%1000, true)
+	if err != nil {
+		return "", fmt.Errorf("store: invented person %d: %w", i, err)
+	}
+	return n, nil
 }
 
 // letters writes i in Cyrillic letters, so that names differ without digits.

@@ -33,6 +33,9 @@ CREATE TABLE ids (
 ) STRICT;
 -- One live ID for each (person, post).
 CREATE UNIQUE INDEX ids_live ON ids (entitlement) WHERE state IN (2, 3);
+-- What has ended stays ended.
+CREATE TRIGGER ids_final BEFORE UPDATE OF state ON ids WHEN OLD.state >= 4
+BEGIN SELECT RAISE(ABORT, 'state of this ID is final'); END;
 
 -- The decision to issue. Stages: 1 prepared, 2 issued, 3 abandoned.
 CREATE TABLE intents (
@@ -63,6 +66,8 @@ CREATE TABLE tokens (
 ) STRICT;
 CREATE INDEX tokens_idrow ON tokens (idrow);
 CREATE INDEX tokens_value ON tokens (status, value) WHERE value <> 0;
+CREATE TRIGGER tokens_final BEFORE UPDATE OF value ON tokens WHEN OLD.value = 1 AND NEW.value <> 1
+BEGIN SELECT RAISE(ABORT, 'an invalid status is final'); END;
 
 CREATE TABLE signed (
   token INTEGER PRIMARY KEY REFERENCES tokens (id),
@@ -103,6 +108,9 @@ CREATE TABLE audit (
   hash  BLOB NOT NULL CHECK (length(hash) = 32),
   entry BLOB NOT NULL
 ) STRICT;
+
+CREATE TRIGGER audit_kept BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'audit entries are kept'); END;
+CREATE TRIGGER audit_fixed BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit entries do not change'); END;
 
 CREATE TABLE outbox (
   seq     INTEGER PRIMARY KEY AUTOINCREMENT,
