@@ -35,7 +35,7 @@ func NewHybridPublicKey(p256, mldsa *cose.PublicKey) (HybridPublicKey, error) {
 	return h, nil
 }
 
-// hybridLimits bounds an encoded member: two keys of 77 and 1,966 bytes.
+// hybridLimits bounds an encoded member: two keys of 75 and 1,962 bytes.
 var hybridLimits = cose.Limits{Bytes: 4096, Depth: 4, Items: 16, String: 2048}
 
 // ParseHybridPublicKey reads an array of two COSE_Keys, P-256 first.
@@ -133,24 +133,30 @@ func verifyHalf(m *cose.Sign, half *cose.PublicKey, kid []byte) error {
 }
 
 // RootPublicKey is a member of the root set. It verifies root objects only.
-type RootPublicKey struct{ HybridPublicKey }
+type RootPublicKey struct {
+	_ rootRole
+	HybridPublicKey
+}
 
 // ParseRootPublicKey reads an array of two COSE_Keys.
 func ParseRootPublicKey(data []byte) (RootPublicKey, error) {
 	h, err := ParseHybridPublicKey(data)
-	return RootPublicKey{h}, err
+	return RootPublicKey{HybridPublicKey: h}, err
 }
 
 // Equal reports whether both are the same member; an empty key equals none.
 func (k RootPublicKey) Equal(other RootPublicKey) bool { return !k.IsZero() && k.id == other.id }
 
 // BundlePublicKey is the signer of trust bundles. It verifies bundles only.
-type BundlePublicKey struct{ HybridPublicKey }
+type BundlePublicKey struct {
+	_ bundleRole
+	HybridPublicKey
+}
 
 // ParseBundlePublicKey reads an array of two COSE_Keys.
 func ParseBundlePublicKey(data []byte) (BundlePublicKey, error) {
 	h, err := ParseHybridPublicKey(data)
-	return BundlePublicKey{h}, err
+	return BundlePublicKey{HybridPublicKey: h}, err
 }
 
 // Equal reports whether both are the same key; an empty key equals none.

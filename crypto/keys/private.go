@@ -35,23 +35,26 @@ func (p private) Public() *cose.PublicKey { return p.key.Public() }
 func (p private) Sign(toBeSigned []byte) ([]byte, error) { return p.key.Sign(toBeSigned) }
 
 // HolderPrivateKey is the key of an official's device when it is a software key. It prints as [redacted].
-type HolderPrivateKey struct{ private }
+type HolderPrivateKey struct {
+	_ holderRole
+	private
+}
 
 // GenerateHolderKey makes a new key.
 func GenerateHolderKey() (HolderPrivateKey, error) {
 	k, err := cose.GenerateKey(cose.ESP256)
-	return HolderPrivateKey{private{key: k}}, err
+	return HolderPrivateKey{private: private{key: k}}, err
 }
 
 // HolderKeyForVectors derives a key from a public label, with deterministic signatures. It protects nothing.
 func HolderKeyForVectors(label string) (HolderPrivateKey, error) {
 	k, err := cose.KeyForVectors(cose.ESP256, "holder/"+label)
-	return HolderPrivateKey{private{key: k}}, err
+	return HolderPrivateKey{private: private{key: k}}, err
 }
 
 // HolderPublic is the public key in its role.
 func (k HolderPrivateKey) HolderPublic() HolderPublicKey {
-	return HolderPublicKey{public{k.key.Public()}}
+	return HolderPublicKey{public: public{k.key.Public()}}
 }
 
 // SignsAsHolder marks the role.
@@ -75,12 +78,13 @@ func OpenHolderKey(passphrase, sealed []byte) (HolderPrivateKey, error) {
 	if _, err := NewHolderPublicKey(k.Public()); err != nil {
 		return HolderPrivateKey{}, err
 	}
-	return HolderPrivateKey{private{key: k}}, nil
+	return HolderPrivateKey{private: private{key: k}}, nil
 }
 
 // VerifierPrivateKey is the pair of keys of a verifier: one signs challenges, the other opens what is encrypted to
 // it (photos, journal). It prints as [redacted].
 type VerifierPrivateKey struct {
+	_ verifierRole
 	private
 	hpke hpke.PrivateKey
 }
@@ -105,7 +109,7 @@ func GenerateVerifierKey() (VerifierPrivateKey, error) {
 	if err != nil {
 		return VerifierPrivateKey{}, refuse(ErrKind, "verifier key: %v", err)
 	}
-	return VerifierPrivateKey{private{key: k}, h}, nil
+	return VerifierPrivateKey{private: private{key: k}, hpke: h}, nil
 }
 
 // VerifierKeyForVectors derives a pair from a public label, with deterministic signatures. It protects nothing.
@@ -119,12 +123,12 @@ func VerifierKeyForVectors(label string) (VerifierPrivateKey, error) {
 	if err != nil {
 		return VerifierPrivateKey{}, refuse(ErrKind, "verifier key: %v", err)
 	}
-	return VerifierPrivateKey{private{key: k}, h}, nil
+	return VerifierPrivateKey{private: private{key: k}, hpke: h}, nil
 }
 
 // VerifierPublic is the public signing key in its role.
 func (k VerifierPrivateKey) VerifierPublic() VerifierPublicKey {
-	return VerifierPublicKey{public{k.key.Public()}}
+	return VerifierPublicKey{public: public{k.key.Public()}}
 }
 
 // SignsAsVerifier marks the role.
@@ -196,7 +200,7 @@ func OpenVerifierKey(passphrase, sealed []byte) (VerifierPrivateKey, error) {
 	if err != nil {
 		return VerifierPrivateKey{}, refuse(ErrKind, "verifier key: HPKE key of %d bytes is not usable", len(b))
 	}
-	return VerifierPrivateKey{private{key: k}, h}, nil
+	return VerifierPrivateKey{private: private{key: k}, hpke: h}, nil
 }
 
 // HPKEPublicKey is the key of a verifier that others encrypt to. The zero value encrypts nothing.

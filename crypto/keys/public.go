@@ -45,6 +45,16 @@ func KeyIDFrom(kid []byte) (id KeyID, ok bool) {
 	return KeyID(kid), true
 }
 
+// A field of its role's own type makes each role's struct distinct: without it Go would convert one into another.
+type (
+	holderRole   struct{}
+	verifierRole struct{}
+	issuerRole   struct{}
+	operatorRole struct{}
+	rootRole     struct{}
+	bundleRole   struct{}
+)
+
 // public is what the single-key roles share. Its methods are promoted to each of them.
 type public struct{ key *cose.PublicKey }
 
@@ -109,36 +119,42 @@ func (p public) String() string {
 
 // HolderPublicKey is the key of an official's device, always P-256. It verifies presentations, answers and proofs of
 // possession. The zero value verifies nothing.
-type HolderPublicKey struct{ public }
+type HolderPublicKey struct {
+	_ holderRole
+	public
+}
 
 // NewHolderPublicKey gives a key the role; it has to be ESP256.
 func NewHolderPublicKey(key *cose.PublicKey) (HolderPublicKey, error) {
 	p, err := newPublic("holder", key, cose.ESP256)
-	return HolderPublicKey{p}, err
+	return HolderPublicKey{public: p}, err
 }
 
 // ParseHolderPublicKey reads a COSE_Key.
 func ParseHolderPublicKey(coseKey []byte) (HolderPublicKey, error) {
 	p, err := parsePublic("holder", coseKey, cose.ESP256)
-	return HolderPublicKey{p}, err
+	return HolderPublicKey{public: p}, err
 }
 
 // Equal reports whether both are the same key; an empty key equals none.
 func (k HolderPublicKey) Equal(other HolderPublicKey) bool { return k.key.Equal(other.key) }
 
 // VerifierPublicKey is the signing key of a verifier, always P-256. It verifies challenges and verifier requests.
-type VerifierPublicKey struct{ public }
+type VerifierPublicKey struct {
+	_ verifierRole
+	public
+}
 
 // NewVerifierPublicKey gives a key the role; it has to be ESP256.
 func NewVerifierPublicKey(key *cose.PublicKey) (VerifierPublicKey, error) {
 	p, err := newPublic("verifier", key, cose.ESP256)
-	return VerifierPublicKey{p}, err
+	return VerifierPublicKey{public: p}, err
 }
 
 // ParseVerifierPublicKey reads a COSE_Key.
 func ParseVerifierPublicKey(coseKey []byte) (VerifierPublicKey, error) {
 	p, err := parsePublic("verifier", coseKey, cose.ESP256)
-	return VerifierPublicKey{p}, err
+	return VerifierPublicKey{public: p}, err
 }
 
 // Equal reports whether both are the same key; an empty key equals none.
@@ -146,18 +162,21 @@ func (k VerifierPublicKey) Equal(other VerifierPublicKey) bool { return k.key.Eq
 
 // IssuerPublicKey is a key of an issuing body: ESP256 or Ed25519. It verifies tokens, status lists, code tables and
 // key requests.
-type IssuerPublicKey struct{ public }
+type IssuerPublicKey struct {
+	_ issuerRole
+	public
+}
 
 // NewIssuerPublicKey gives a key the role; it has to be ESP256 or Ed25519.
 func NewIssuerPublicKey(key *cose.PublicKey) (IssuerPublicKey, error) {
 	p, err := newPublic("issuer", key, cose.ESP256, cose.Ed25519)
-	return IssuerPublicKey{p}, err
+	return IssuerPublicKey{public: p}, err
 }
 
 // ParseIssuerPublicKey reads a COSE_Key.
 func ParseIssuerPublicKey(coseKey []byte) (IssuerPublicKey, error) {
 	p, err := parsePublic("issuer", coseKey, cose.ESP256, cose.Ed25519)
-	return IssuerPublicKey{p}, err
+	return IssuerPublicKey{public: p}, err
 }
 
 // Equal reports whether both are the same key; an empty key equals none.
@@ -165,18 +184,21 @@ func (k IssuerPublicKey) Equal(other IssuerPublicKey) bool { return k.key.Equal(
 
 // OperatorPublicKey is the key of an operator of a body, a registrar or an approver: ESP256 or Ed25519. It verifies
 // plans and approvals.
-type OperatorPublicKey struct{ public }
+type OperatorPublicKey struct {
+	_ operatorRole
+	public
+}
 
 // NewOperatorPublicKey gives a key the role; it has to be ESP256 or Ed25519.
 func NewOperatorPublicKey(key *cose.PublicKey) (OperatorPublicKey, error) {
 	p, err := newPublic("operator", key, cose.ESP256, cose.Ed25519)
-	return OperatorPublicKey{p}, err
+	return OperatorPublicKey{public: p}, err
 }
 
 // ParseOperatorPublicKey reads a COSE_Key.
 func ParseOperatorPublicKey(coseKey []byte) (OperatorPublicKey, error) {
 	p, err := parsePublic("operator", coseKey, cose.ESP256, cose.Ed25519)
-	return OperatorPublicKey{p}, err
+	return OperatorPublicKey{public: p}, err
 }
 
 // Equal reports whether both are the same key; an empty key equals none.

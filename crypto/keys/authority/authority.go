@@ -76,7 +76,7 @@ func NewIssuerPrivateKey(s cose.Signer) (IssuerPrivateKey, error) {
 	if err != nil {
 		return IssuerPrivateKey{}, err
 	}
-	return IssuerPrivateKey{signer{key: s}, public}, nil
+	return IssuerPrivateKey{signer: signer{key: s}, public: public}, nil
 }
 
 // GenerateIssuerKey makes a new software key of cose.ESP256 or cose.Ed25519.
@@ -136,7 +136,7 @@ func NewOperatorPrivateKey(s cose.Signer) (OperatorPrivateKey, error) {
 	if err != nil {
 		return OperatorPrivateKey{}, err
 	}
-	return OperatorPrivateKey{signer{key: s}, public}, nil
+	return OperatorPrivateKey{signer: signer{key: s}, public: public}, nil
 }
 
 // GenerateOperatorKey makes a new software key of cose.ESP256 or cose.Ed25519.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -132,6 +133,36 @@ func TestBundleAndRootDoNotMix(t *testing.T) {
 	m := must(cose.ParseSign(data, cose.Profile{Type: cose.TypeBundle}))(t)
 	if err := k.BundlePublic().Verify(m); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestRolesDoNotConvert shows what the compiler refuses: no role's key is assignable or convertible to another's, and
+// no signer of one role is one of another.
+func TestRolesDoNotConvert(t *testing.T) {
+	types := []reflect.Type{
+		reflect.TypeFor[keys.HolderPublicKey](), reflect.TypeFor[keys.VerifierPublicKey](), reflect.TypeFor[keys.IssuerPublicKey](),
+		reflect.TypeFor[keys.OperatorPublicKey](), reflect.TypeFor[keys.RootPublicKey](), reflect.TypeFor[keys.BundlePublicKey](),
+		reflect.TypeFor[keys.HybridPublicKey](), reflect.TypeFor[keys.HPKEPublicKey](),
+		reflect.TypeFor[keys.HolderPrivateKey](), reflect.TypeFor[keys.VerifierPrivateKey](), reflect.TypeFor[IssuerPrivateKey](),
+		reflect.TypeFor[OperatorPrivateKey](), reflect.TypeFor[RootPrivateKey](), reflect.TypeFor[BundlePrivateKey](),
+	}
+	for i, a := range types {
+		for j, b := range types {
+			if i != j && (a.ConvertibleTo(b) || a.AssignableTo(b)) {
+				t.Errorf("%s converts to %s", a, b)
+			}
+		}
+	}
+	signers := []reflect.Type{
+		reflect.TypeFor[keys.HolderSigner](), reflect.TypeFor[keys.VerifierSigner](), reflect.TypeFor[keys.IssuerSigner](),
+		reflect.TypeFor[keys.OperatorSigner](), reflect.TypeFor[keys.RootSigner](), reflect.TypeFor[keys.BundleSigner](),
+	}
+	for i, private := range types[8:] {
+		for j, signer := range signers {
+			if private.Implements(signer) != (i == j) {
+				t.Errorf("%s as %s: %v", private, signer, private.Implements(signer))
+			}
+		}
 	}
 }
 

@@ -94,25 +94,34 @@ func openHybrid(role string, passphrase, sealed []byte) (hybrid, error) {
 	return newHybrid(pair[0], pair[1])
 }
 
+// A field of its role's own type makes the two structs distinct: without it Go would convert one into the other.
+type (
+	rootRole   struct{}
+	bundleRole struct{}
+)
+
 // RootPrivateKey is a member of the root set.
-type RootPrivateKey struct{ hybrid }
+type RootPrivateKey struct {
+	_ rootRole
+	hybrid
+}
 
 // NewRootPrivateKey joins two signers, software keys or adapters to an HSM: ESP256 and ML-DSA-65.
 func NewRootPrivateKey(p256, mldsa cose.Signer) (RootPrivateKey, error) {
 	h, err := newHybrid(p256, mldsa)
-	return RootPrivateKey{h}, err
+	return RootPrivateKey{hybrid: h}, err
 }
 
 // GenerateRootKey makes a new member.
 func GenerateRootKey() (RootPrivateKey, error) {
 	h, err := generateHybrid()
-	return RootPrivateKey{h}, err
+	return RootPrivateKey{hybrid: h}, err
 }
 
 // RootKeyForVectors derives a member from a public label, with deterministic signatures. It protects nothing.
 func RootKeyForVectors(label string) (RootPrivateKey, error) {
 	h, err := hybridForVectors("root/" + label)
-	return RootPrivateKey{h}, err
+	return RootPrivateKey{hybrid: h}, err
 }
 
 // RootPublic is the public pair in its role.
@@ -131,28 +140,31 @@ func (k RootPrivateKey) Seal(passphrase []byte, opt keys.SealOptions) ([]byte, e
 // OpenRootKey opens what RootPrivateKey.Seal made.
 func OpenRootKey(passphrase, sealed []byte) (RootPrivateKey, error) {
 	h, err := openHybrid(keys.RoleRoot, passphrase, sealed)
-	return RootPrivateKey{h}, err
+	return RootPrivateKey{hybrid: h}, err
 }
 
 // BundlePrivateKey signs trust bundles.
-type BundlePrivateKey struct{ hybrid }
+type BundlePrivateKey struct {
+	_ bundleRole
+	hybrid
+}
 
 // NewBundlePrivateKey joins two signers: ESP256 and ML-DSA-65.
 func NewBundlePrivateKey(p256, mldsa cose.Signer) (BundlePrivateKey, error) {
 	h, err := newHybrid(p256, mldsa)
-	return BundlePrivateKey{h}, err
+	return BundlePrivateKey{hybrid: h}, err
 }
 
 // GenerateBundleKey makes a new key.
 func GenerateBundleKey() (BundlePrivateKey, error) {
 	h, err := generateHybrid()
-	return BundlePrivateKey{h}, err
+	return BundlePrivateKey{hybrid: h}, err
 }
 
 // BundleKeyForVectors derives a key from a public label, with deterministic signatures. It protects nothing.
 func BundleKeyForVectors(label string) (BundlePrivateKey, error) {
 	h, err := hybridForVectors("bundle/" + label)
-	return BundlePrivateKey{h}, err
+	return BundlePrivateKey{hybrid: h}, err
 }
 
 // BundlePublic is the public pair in its role.
@@ -171,5 +183,5 @@ func (k BundlePrivateKey) Seal(passphrase []byte, opt keys.SealOptions) ([]byte,
 // OpenBundleKey opens what BundlePrivateKey.Seal made.
 func OpenBundleKey(passphrase, sealed []byte) (BundlePrivateKey, error) {
 	h, err := openHybrid(keys.RoleBundle, passphrase, sealed)
-	return BundlePrivateKey{h}, err
+	return BundlePrivateKey{hybrid: h}, err
 }
