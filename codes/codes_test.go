@@ -2,8 +2,11 @@ package codes
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -420,5 +423,28 @@ func BenchmarkLookup(b *testing.B) {
 		if _, ok := tab.Lookup(Unit, 70_000); !ok {
 			b.Fatal("not found")
 		}
+	}
+}
+
+// The dump in the specification is the golden encoding.
+func TestSpecDump(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "docs", "spec", "codes.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dump []byte
+	for line := range strings.Lines(string(page)) {
+		hexPart, _, found := strings.Cut(line, ";")
+		if !found || !strings.HasPrefix(line, "    ") {
+			continue
+		}
+		part, err := hex.DecodeString(strings.ReplaceAll(strings.TrimSpace(hexPart), " ", ""))
+		if err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		dump = append(dump, part...)
+	}
+	if !bytes.Equal(dump, golden) {
+		t.Errorf("the page has %x, want %x", dump, golden)
 	}
 }
