@@ -12,7 +12,8 @@ import (
 
 // identityRecord is the file verifier.json: what is public of this device's keys.
 type identityRecord struct {
-	SigningKey string `json:"signing_key"` // COSE_Key, hexadecimal
+	SigningKey string `json:"signing_key"`           // COSE_Key, hexadecimal
+	Number     uint64 `json:"verifier_id,omitempty"` // number given when admitted, if a person has told it
 }
 
 // NewKeys makes this device's signing and HPKE keys and seals them under a passphrase. ErrKeys when there are some
@@ -35,7 +36,7 @@ func (s *State) NewKeys(passphrase []byte, opt keys.SealOptions) (k keys.Verifie
 		}
 		// The public part is written first: without the private one it says nothing, and a private key without it
 		// could never be used.
-		if err := s.writeIdentity(k.VerifierPublic()); err != nil {
+		if err := s.writeRecord("verifier", identityName, identityRecord{SigningKey: hex.EncodeToString(k.VerifierPublic().MarshalCOSE())}); err != nil {
 			return err
 		}
 		return s.replace(keyName, sealed)
@@ -64,26 +65,40 @@ func (s *State) Keys(passphrase []byte) (k keys.VerifierPrivateKey, err error) {
 	return k, err
 }
 
-func (s *State) writeIdentity(public keys.VerifierPublicKey) error {
-	return s.writeRecord("verifier", identityName, identityRecord{hex.EncodeToString(public.MarshalCOSE())})
+// Admitted tells this device the number it was given. It is only where to look first: the device is enrolled when a
+// bundle has its key, and under which number that is. ErrKeys when it has no keys.
+func (s *State) Admitted(id uint64) error {
+	return s.locked(true, func() error {
+		var r identityRecord
+		found, err := s.readRecord("verifier", identityName, maxSmall, &r)
+		switch {
+		case err != nil:
+			return err
+		case !found:
+			return fail(ErrKeys, "this device has no keys yet")
+		}
+		r.Number = id
+		s.cached.self = nil
+		return s.writeRecord("verifier", identityName, r)
+	})
 }
 
-// identity is the public signing key of this device; zero when it has none.
-func (s *State) identity() (keys.VerifierPublicKey, error) {
+// identity is the public signing key of this device, zero when it has none, and the number it was told.
+func (s *State) identity() (keys.VerifierPublicKey, uint64, error) {
 	var r identityRecord
 	found, err := s.readRecord("verifier", identityName, maxSmall, &r)
 	if err != nil || !found {
-		return keys.VerifierPublicKey{}, err
+		return keys.VerifierPublicKey{}, 0, err
 	}
 	raw, err := hex.DecodeString(r.SigningKey)
 	if err != nil {
-		return keys.VerifierPublicKey{}, damaged(verifier.StateDamaged, "%s: key is not hexadecimal", identityName)
+		return keys.VerifierPublicKey{}, 0, damaged(verifier.StateDamaged, "%s: key is not hexadecimal", identityName)
 	}
 	public, err := keys.ParseVerifierPublicKey(raw)
 	if err != nil {
-		return keys.VerifierPublicKey{}, damaged(verifier.StateDamaged, "%s: %v", identityName, err)
+		return keys.VerifierPublicKey{}, 0, damaged(verifier.StateDamaged, "%s: %v", identityName, err)
 	}
-	return public, nil
+	return public, r.Number, nil
 }
 
 // enrolled is this device's entry in a bundle; id 0 when it has none.
@@ -95,7 +110,7 @@ type enrolled struct {
 
 // self finds this device in a bundle by its key; id 0 when it is not there.
 func (s *State) self(b *trust.Bundle) (id uint64, entry trust.VerifierEntry, err error) {
-	public, err := s.identity()
+	public, told, err := s.identity()
 	if err != nil || public.IsZero() {
 		return 0, entry, err
 	}
@@ -104,14 +119,18 @@ func (s *State) self(b *trust.Bundle) (id uint64, entry trust.VerifierEntry, err
 		return known.id, known.entry, nil
 	}
 	found := enrolled{public: public}
-	for id := uint64(1); id <= trust.MaxVerifiers; id++ { // numbers are given from 1 on
+	// The number it was told, then from 1 on, as numbers are given when nobody chooses one.
+	for n := uint64(0); n <= trust.MaxVerifiers && found.id == 0; n++ {
+		id := n
+		if n == 0 {
+			id = told
+		}
 		entry, ok, err := b.Verifier(id)
 		if err != nil {
 			return 0, entry, fail(ErrBundle, "%v", err)
 		}
 		if ok && entry.SigningKey.Equal(public) {
 			found.id, found.entry = id, entry
-			break
 		}
 	}
 	if s.cached.bundle == b {
@@ -144,7 +163,7 @@ func (s *State) Info(at time.Time) (i Info, err error) {
 		}
 		i.Floor, i.FloorErr = s.floor()
 		i.Bundle, i.BundleErr = s.bundle()
-		public, err := s.identity()
+		public, _, err := s.identity()
 		i.HasKeys, i.IdentityErr = !public.IsZero(), err
 		if i.Bundle != nil && i.HasKeys {
 			id, entry, err := s.self(i.Bundle)

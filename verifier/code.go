@@ -73,11 +73,11 @@ const (
 	StatusUnknown  Code = "status-unknown"   // no usable status list for the token
 	StatusStale    Code = "status-stale"     // the list is older than the policy allows
 	TableTooOld    Code = "table-too-old"    // a number that the code table does not have
+	AlreadyShown   Code = "already-shown"    // the same code was read more than 10 s ago
 	ClockAhead     Code = "clock-ahead"      // the code is from more than 600 s ahead
 	ClockDiffers   Code = "clock-differs"    // outside the window, within 600 s
 	NonceExpired   Code = "nonce-expired"    // the challenge is older than 60 s
 	NonceUsed      Code = "nonce-used"       // the challenge has been answered by another code
-	AlreadyShown   Code = "already-shown"    // the same code was read more than 10 s ago
 	PhotoMismatch  Code = "photo-mismatch"   // the compared picture is not the signed one
 	LevelTooLow    Code = "level-too-low"    // below what the policy or the caller asks for
 )
@@ -149,11 +149,11 @@ var table = [...]struct {
 	{StatusUnknown, CannotConfirm, CauseOldData},
 	{StatusStale, CannotConfirm, CauseOldData},
 	{TableTooOld, CannotConfirm, CauseOldData},
+	{AlreadyShown, CannotConfirm, CauseRepeated},
 	{ClockAhead, CannotConfirm, CauseCodeClock},
 	{ClockDiffers, CannotConfirm, CauseCodeClock},
 	{NonceExpired, CannotConfirm, CauseWrongRequest},
 	{NonceUsed, CannotConfirm, CauseWrongRequest},
-	{AlreadyShown, CannotConfirm, CauseRepeated},
 	{PhotoMismatch, CannotConfirm, CauseTooWeak},
 	{LevelTooLow, CannotConfirm, CauseTooWeak},
 
