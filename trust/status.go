@@ -131,6 +131,10 @@ var inflaters sync.Pool
 var chunks = sync.Pool{New: func() any { b := make([]byte, 64<<10); return &b }}
 
 func inflateStatusList(bits uint8, lst []byte) (*StatusList, error) {
+	// The library takes a preset dictionary that is empty for none at all: a second spelling.
+	if len(lst) < 2 || lst[1]&0x20 != 0 {
+		return nil, refuse(ErrList, "status list: lst is not zlib without a preset dictionary (RFC 1950)")
+	}
 	src := bytes.NewReader(lst)
 	limit := MaxStatusEntries / 8 * int(bits)
 	var z io.ReadCloser
