@@ -8,6 +8,7 @@ import (
 	"crypto/elliptic"
 	"crypto/sha256"
 	"crypto/sha512"
+	"slices"
 	"sync"
 
 	"github.com/cloudflare/circl/sign/mldsa/mldsa65"
@@ -101,7 +102,36 @@ func newEd25519(k []byte) (*PublicKey, error) {
 	}
 	out := &PublicKey{alg: Ed25519, size: len(k)}
 	copy(out.xy[:], k)
+	if isSmallOrder([32]byte(out.x())) {
+		return nil, refuse(ErrKey, "Ed25519 key of small order")
+	}
 	return out, nil
+}
+
+// smallOrder lists the y coordinates of the points of order 1, 2, 4 and 8 of edwards25519 (RFC 8032, Section 5.1),
+// little-endian, with their encodings above p. Under such a key one signature fits many messages.
+var smallOrder = [...][32]byte{
+	{0x00},
+	{0x01},
+	{0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
+		0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05},
+	{0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
+		0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a},
+	besideP(0xec), besideP(0xed), besideP(0xee), // p−1, p, p+1
+}
+
+// besideP is a number beside p = 2^255−19, which is ed ff … ff 7f, by its lowest byte.
+func besideP(low byte) (y [32]byte) {
+	for i := range y {
+		y[i] = 0xff
+	}
+	y[0], y[31] = low, 0x7f
+	return y
+}
+
+func isSmallOrder(y [32]byte) bool {
+	y[31] &= 0x7f // the sign of x
+	return slices.Contains(smallOrder[:], y)
 }
 
 func newMLDSA(k []byte) (*PublicKey, error) {

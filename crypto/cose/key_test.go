@@ -225,6 +225,27 @@ func TestNewPublicKeyRefuses(t *testing.T) {
 	}
 }
 
+// TestSmallOrderKeys shows for each listed key that the library takes one fixed signature, with R the neutral point
+// and s = 0, for some of a few hundred messages, and that we take no such key.
+func TestSmallOrderKeys(t *testing.T) {
+	sig := make([]byte, 64)
+	sig[0] = 1
+	for _, y := range smallOrder {
+		for _, sign := range []byte{0, 0x80} {
+			key := y
+			key[31] |= sign
+			wantOnly(t, second(NewPublicKey(ed25519.PublicKey(key[:]))), ErrKey)
+			forged := false
+			for i := range 400 {
+				forged = forged || ed25519.Verify(key[:], []byte{byte(i), byte(i >> 8)}, sig)
+			}
+			if !forged {
+				t.Errorf("%x is not of small order", key)
+			}
+		}
+	}
+}
+
 func TestEqualIsStrict(t *testing.T) {
 	a, b := vectorKey(t, ESP256), vectorKey(t, Ed25519)
 	var none *PublicKey
