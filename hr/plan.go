@@ -299,6 +299,7 @@ func (p *planner) run() error {
 	for _, who := range p.people {
 		p.compare(who)
 	}
+	p.stopsWin()
 	p.finishAside()
 	p.brake()
 	p.order()
@@ -501,48 +502,77 @@ func (p *planner) attribute() {
 	}
 }
 
-// compare works out the steps for one person.
+// fits say how closely a row names a known post, the closest first: same staff number, unit and position; the staff number;
+// unit and position.
+var fits = []func(k, r *Record) bool{
+	func(k, r *Record) bool {
+		return r.Position != "" && k.StaffNumber == r.StaffNumber && k.Unit == r.Unit && k.Position == r.Position
+	},
+	func(k, r *Record) bool { return r.StaffNumber != "" && k.StaffNumber == r.StaffNumber },
+	func(k, r *Record) bool {
+		return r.Position != "" && k.Unit == r.Unit && k.Position == r.Position
+	},
+}
+
+// compare works out the steps for one person: first the stops that name a post, then the rows, then the stops that name
+// none that we know.
 func (p *planner) compare(who *person) {
 	free := slices.Clone(who.posts)
-	take := func(row int, fits func(k, r *Record) bool) bool {
-		for n, k := range free {
-			if fits(&p.known[k].Record, p.rows[row].rec) {
-				p.taken[k] = true
-				free = slices.Delete(free, n, n+1)
-				p.pair(who, k, row)
-				return true
+	var stopped []int
+	take := func(k, row int) {
+		p.taken[k] = true
+		free = slices.DeleteFunc(free, func(x int) bool { return x == k })
+		p.pair(who, k, row)
+	}
+	match := func(rows []int) []int {
+		for _, fit := range fits {
+			var rest []int
+			for _, i := range rows {
+				r := p.rows[i].rec
+				n := slices.IndexFunc(free, func(k int) bool { return fit(&p.known[k].Record, r) })
+				if n < 0 {
+					rest = append(rest, i)
+					continue
+				}
+				if r.stops() {
+					stopped = append(stopped, free[n])
+				}
+				take(free[n], i)
+				// A stop that names only the staff number stops every post under it.
+				for r.stops() && r.Position == "" {
+					n := slices.IndexFunc(free, func(k int) bool { return fit(&p.known[k].Record, r) })
+					if n < 0 {
+						break
+					}
+					stopped = append(stopped, free[n])
+					take(free[n], i)
+				}
 			}
+			rows = rest
 		}
-		return false
+		return rows
 	}
-	all := append(slices.Clone(who.stops), who.rows...)
-	// The closest fit first: same staff number, unit and position; then the staff number; then unit and position.
-	fits := []func(k, r *Record) bool{
-		func(k, r *Record) bool {
-			return r.Position != "" && k.StaffNumber == r.StaffNumber && k.Unit == r.Unit && k.Position == r.Position
-		},
-		func(k, r *Record) bool { return r.StaffNumber != "" && k.StaffNumber == r.StaffNumber },
-		func(k, r *Record) bool {
-			return r.Position != "" && k.Unit == r.Unit && k.Position == r.Position
-		},
-	}
-	for _, fit := range fits {
-		rest := all[:0]
-		for _, i := range all {
-			if !take(i, fit) {
-				rest = append(rest, i)
-			}
-		}
-		all = rest
-	}
-	// A stop that names no post we know stops every post that no other row speaks for; one that names no post at all stops
-	// every post.
-	rest := all[:0]
-	for _, i := range all {
+	stops := match(who.stops)
+	var rows []int
+	for _, i := range who.rows {
+		// A row that speaks for a post which another row stops does not bring it back.
 		r := p.rows[i].rec
-		if !r.stops() || r.Status == StatusSuspended && !r.StatusOnly && len(free) == 0 && r.Position != "" {
-			rest = append(rest, i)
+		if slices.ContainsFunc(stopped, func(k int) bool { return fits[0](&p.known[k].Record, r) || fits[2](&p.known[k].Record, r) }) {
+			p.note(r, ContradictsLeave, strconv.Itoa(p.rows[who.stops[0]].rec.Line))
 			continue
+		}
+		rows = append(rows, i)
+	}
+	rows = match(rows)
+	// A stop that names no post we know stops every post that no other row speaks for; one that names no post at all, when
+	// there is none such, stops every post.
+	for _, i := range stops {
+		r := p.rows[i].rec
+		if r.Status == StatusSuspended && !r.StatusOnly && len(free) != 1 {
+			if len(free) == 0 && p.rows[i].best == who.key {
+				rows = append(rows, i) // a new post, suspended from its first day
+				continue
+			}
 		}
 		posts := slices.Clone(free)
 		if len(posts) == 0 && r.StaffNumber == "" && r.Position == "" && r.Unit == "" {
@@ -551,19 +581,22 @@ func (p *planner) compare(who *person) {
 		if len(posts) == 0 {
 			p.note(r, LeaveUnmatched)
 		}
+		if len(posts) == 1 {
+			take(posts[0], i)
+			continue
+		}
 		for _, k := range posts {
 			p.taken[k] = true
+			free = slices.DeleteFunc(free, func(x int) bool { return x == k })
 			p.stop(who, k, i)
 		}
-		free = nil
 	}
-	all = rest
 	// One post left and one row left: the person moved.
-	if len(free) == 1 && len(all) == 1 {
-		take(all[0], func(k, r *Record) bool { return true })
-		all = nil
+	if len(free) == 1 && len(rows) == 1 {
+		take(free[0], rows[0])
+		rows = nil
 	}
-	for _, i := range all {
+	for _, i := range rows {
 		p.join(who, i)
 	}
 	for _, k := range free {
@@ -571,6 +604,33 @@ func (p *planner) compare(who *person) {
 			p.inferLeave(who, k)
 		}
 	}
+}
+
+// stopsWin drops every other step for a post that a row states has been left, and the resumption of one that a row
+// suspends.
+func (p *planner) stopsWin() {
+	left, halted := map[string]int{}, map[string]int{}
+	for i := range p.plan.Items {
+		switch it := &p.plan.Items[i]; {
+		case it.Kind == Leave && !it.Inferred:
+			left[it.Ref] = it.Line
+		case it.Kind == Suspend:
+			halted[it.Ref] = it.Line
+		}
+	}
+	p.plan.Items = slices.DeleteFunc(p.plan.Items, func(it Item) bool {
+		line, gone := left[it.Ref]
+		if it.Kind == Join || it.Kind == Leave && !it.Inferred {
+			return false
+		}
+		if !gone && it.Kind == Resume {
+			line, gone = halted[it.Ref]
+		}
+		if gone && it.Kind != Suspend {
+			p.plan.Notes = append(p.plan.Notes, Problem{File: p.plan.File, Line: it.Line, Code: ContradictsLeave, Args: []string{strconv.Itoa(line)}})
+		}
+		return gone
+	})
 }
 
 // pair compares one known post with the row that speaks for it.

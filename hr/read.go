@@ -490,6 +490,10 @@ func (b *builder) row(line int, cells *[numFields]cell, codes []Code, date1904 *
 		r.problems = append(r.problems, Problem{File: s.File, Line: line, Code: c, Args: args})
 	}
 	r.read()
+	if slices.ContainsFunc(codes, func(c Code) bool { return c == BadQuote || c == UnterminatedQuote || c == CellTooLong }) {
+		// The cells of such a row are a guess; what they seem to lack is noise beside the cause.
+		r.problems, r.rec.Problems = r.problems[:len(codes)], nil
+	}
 	if len(r.problems) == 0 {
 		s.Records = append(s.Records, r.rec)
 		s.Problems = append(s.Problems, r.rec.Problems...)
@@ -566,14 +570,10 @@ func (r *rowReader) read() {
 	if !hasKey(rec) {
 		r.problems = append(r.problems, Problem{File: rec.File, Line: rec.Line, Code: NoPersonKey})
 	}
-	if rec.Status == StatusDismissed && len(r.problems) == 0 && r.empty(fSurname, fGivenName, fFullName, fPosition) {
-		r.order()
-		return // a leave needs nothing but the person key
-	}
-	if rec.Status == StatusSuspended && len(r.problems) == 0 && r.empty(fSurname, fGivenName, fFullName, fPosition) {
+	if rec.stops() && r.empty(fSurname, fGivenName, fFullName, fPosition) {
 		r.order()
 		rec.StatusOnly = true
-		return
+		return // a leave or suspension needs nothing but the person key
 	}
 	r.names()
 	r.birth()

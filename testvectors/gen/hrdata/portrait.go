@@ -12,13 +12,16 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/posvid/posvid/hr"
 )
 
 // Portrait draws a face: 360×480, JPEG. The same seed gives the same picture; different seeds differ in skin, hair, clothes,
 // background, glasses and beard. It shows nobody.
-func Portrait(seed uint64) []byte {
+func Portrait(seed uint64) []byte { return portrait(seed, seed&1 == 0) }
+
+func portrait(seed uint64, long bool) []byte {
 	rnd := rand.New(rand.NewPCG(seed, 0x66616365))
 	pick := func(c []color.RGBA) color.RGBA { return c[rnd.IntN(len(c))] }
 	c := &canvas{image.NewRGBA(image.Rect(0, 0, 360, 480))}
@@ -29,7 +32,7 @@ func Portrait(seed uint64) []byte {
 	shirt := pick([]color.RGBA{{248, 248, 250, 255}, {206, 222, 240, 255}, {240, 228, 214, 255}})
 	tie := pick([]color.RGBA{{132, 34, 40, 255}, {28, 62, 118, 255}, {60, 92, 60, 255}, {98, 70, 26, 255}})
 	eyes := pick([]color.RGBA{{70, 92, 120, 255}, {84, 60, 38, 255}, {72, 98, 70, 255}})
-	long, glasses := rnd.IntN(2) == 0, rnd.IntN(4) == 0
+	glasses := rnd.IntN(4) == 0
 	beard := !long && rnd.IntN(3) == 0
 	w := 84 + rnd.Float64()*14 // half width of the face
 	h := 116 + rnd.Float64()*14
@@ -74,7 +77,7 @@ func Portrait(seed uint64) []byte {
 		c.ellipse(x, cy-8, 8, 8.5, eyes)
 		c.ellipse(x, cy-8, 4, 4, color.RGBA{20, 18, 18, 255})
 		c.ellipse(x+2.5, cy-11, 1.8, 1.8, color.RGBA{255, 255, 255, 255})
-		c.stroke(x-21, cy-31, x+21, cy-34+side*3, 3.6, dim(hair, 0.8))
+		c.stroke(x-side*21, cy-35, x+side*21, cy-30, 3.6, dim(hair, 0.8))
 		if glasses {
 			c.ring(x, cy-7, 27, 22, 3, color.RGBA{42, 42, 48, 255})
 		}
@@ -182,7 +185,7 @@ func PortraitOf(r *hr.Record) []byte {
 	}
 	h := fnv.New64a()
 	h.Write([]byte(r.UNZR))
-	return Portrait(h.Sum64())
+	return portrait(h.Sum64(), strings.HasSuffix(r.Patronymic, "вна"))
 }
 
 // photoName is the file name under which hr.Photos finds the person.
