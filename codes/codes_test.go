@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"pgregory.net/rapid"
 )
@@ -376,6 +377,28 @@ func FuzzDecodeTable(f *testing.F) {
 			if !ok || a != b || again.Len(k) != n {
 				t.Fatalf("%s: re-encoding changed the entries", k)
 			}
+		}
+	})
+}
+
+// The one-pass check agrees with the library on what UTF-8 is.
+func TestBadText(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"", ""}, {"а", ""}, {"Ґ є ї № — 𝄞 \u00a0", ""}, {"\ufffd", ""}, {"a\x00", "control character"}, {"\x1f", "control character"},
+		{"\x7f", "control character"}, {"\xd0", "not UTF-8"}, {"\xd0a", "not UTF-8"}, {"\xc0\x80", "not UTF-8"}, {"\xc1\xbf", "not UTF-8"},
+		{"\x80", "not UTF-8"}, {"\xe0\x80\x80", "not UTF-8"}, {"\xed\xa0\x80", "not UTF-8"}, {"\xf4\x90\x80\x80", "not UTF-8"}, {"\xff", "not UTF-8"},
+	} {
+		if got := badText([]byte(c.text)); got != c.want {
+			t.Errorf("%q: %q, want %q", c.text, got, c.want)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		s := rapid.SliceOfN(rapid.ByteRange(0x20, 0xff), 0, 8).Draw(t, "bytes")
+		if bytes.IndexByte(s, 0x7f) >= 0 {
+			return
+		}
+		if got := badText(s); (got == "") != utf8.Valid(s) {
+			t.Fatalf("%x: %q, the library says %v", s, got, utf8.Valid(s))
 		}
 	})
 }
