@@ -3,15 +3,28 @@
 package testvectors
 
 import (
-	_ "embed" // persons.json
+	"embed"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"time"
 )
 
-//go:embed persons.json
-var personsJSON []byte
+// files holds persons.json and, where it has been generated, the folder v1.
+//
+//go:embed [pv]*
+var files embed.FS
+
+// Vectors returns the folder v1: one file for each scenario, made by testvectors/gen. It is embedded so that it can be
+// read where there are no files, as in WebAssembly. Reading it fails with fs.ErrNotExist before it has been generated.
+func Vectors() fs.FS {
+	v1, err := fs.Sub(files, "v1")
+	if err != nil {
+		panic("testvectors: v1: " + err.Error())
+	}
+	return v1
+}
 
 // Person is one of the reference persons on whom the sizes of the formats are measured.
 type Person struct {
@@ -69,7 +82,11 @@ func Persons() []Person {
 		ShownAt   time.Time `json:"shown_at"`
 		Persons   []Person  `json:"persons"`
 	}
-	if err := json.Unmarshal(personsJSON, &file); err != nil {
+	data, err := files.ReadFile("persons.json")
+	if err != nil {
+		panic("testvectors: persons.json: " + err.Error())
+	}
+	if err := json.Unmarshal(data, &file); err != nil {
 		panic("testvectors: persons.json: " + err.Error())
 	}
 	for i := range file.Persons {

@@ -1,6 +1,9 @@
 package testvectors
 
 import (
+	"errors"
+	"io/fs"
+	"strings"
 	"testing"
 	"time"
 	"unicode"
@@ -68,6 +71,25 @@ func TestPersons(t *testing.T) {
 		if !validEDRPOU(p.EDRPOU) {
 			t.Errorf("%s: ЄДРПОУ %s has a wrong check digit", p.ID, p.EDRPOU)
 		}
+	}
+}
+
+// Nothing else than the persons and the generated scenarios is embedded.
+func TestEmbedded(t *testing.T) {
+	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if !d.IsDir() && name != "persons.json" && !strings.HasPrefix(name, "v1/") {
+			t.Errorf("%s is embedded", name)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fs.ReadDir(Vectors(), "."); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
 	}
 }
 
