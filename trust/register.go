@@ -32,6 +32,8 @@ type Register struct {
 	policy    Policy
 	texts     map[string]Text
 	cards     Cards
+	inUse     map[[32]byte]bool // thumbprints of every key of bodies and verifiers, ended ones included
+	rootKeys  map[[32]byte]bool // thumbprints of both halves of every key of every root
 }
 
 type admittedBody struct {
@@ -65,6 +67,7 @@ func NewRegister(root []byte) (*Register, error) {
 	r := &Register{
 		bodies: map[string]*admittedBody{}, verifiers: map[uint64]*admittedVerifier{}, lists: map[ListID]*carriedList{},
 		codes: map[string]*carriedObject{}, carriers: map[string]*carriedObject{}, texts: map[string]Text{}, salt: make([]byte, maxSalt),
+		inUse: map[[32]byte]bool{}, rootKeys: map[[32]byte]bool{},
 	}
 	rand.Read(r.salt) // never fails: it ends the program first
 	if err := r.RotateRoot(root); err != nil {
@@ -91,12 +94,18 @@ func (r *Register) RotateRoot(root []byte) error {
 	if err := VerifyChain(chain, chain[from].Fingerprint); err != nil {
 		return err
 	}
-	for _, half := range o.UnverifiedRoot.halves() {
-		for _, k := range half {
-			if r.hasThumbprint(k.Thumbprint()) {
+	var prints [][32]byte
+	for _, halves := range o.UnverifiedRoot.halves() {
+		for _, half := range halves {
+			t := half.Thumbprint()
+			if r.inUse[t] {
 				return refuse(ErrConflict, "root %d: one of its keys is admitted for a body or verifier", o.UnverifiedRoot.Number)
 			}
+			prints = append(prints, t)
 		}
+	}
+	for _, t := range prints {
+		r.rootKeys[t] = true
 	}
 	r.chain, r.roots = chain, append(r.roots, bytes.Clone(root))
 	if reset := o.UnverifiedRoot.Reset; reset != nil {
@@ -123,32 +132,8 @@ func (r *Register) Number() uint64 { return r.number }
 // BeaconN is the number of the last beacon value that was published, 0 before the first one.
 func (r *Register) BeaconN() uint64 { return r.beaconN }
 
-// hasThumbprint reports whether a key is in use by any body or verifier, ended ones included.
-func (r *Register) hasThumbprint(t [32]byte) bool {
-	for _, k := range r.keys {
-		if k.Key.Thumbprint() == t {
-			return true
-		}
-	}
-	for _, v := range r.verifiers {
-		if v.SigningKey.Thumbprint() == t {
-			return true
-		}
-	}
-	return false
-}
-
-// rootHas reports whether a key belongs to any root.
-func (r *Register) rootHas(t [32]byte) bool {
-	for _, o := range r.chain {
-		for _, half := range o.UnverifiedRoot.halves() {
-			if half[0].Thumbprint() == t || half[1].Thumbprint() == t {
-				return true
-			}
-		}
-	}
-	return false
-}
+// taken reports whether a key is in use, in whatever role.
+func (r *Register) taken(t [32]byte) bool { return r.inUse[t] || r.rootKeys[t] }
 
 // Grant is what the operator decides about a key request. A zero field means what the request asks.
 type Grant struct {
@@ -170,7 +155,7 @@ func (r *Register) AdmitKey(request []byte, g Grant, at time.Time) (keys.KeyID, 
 		return keys.KeyID{}, err
 	}
 	id, thumb := q.Key.KeyID(), q.Key.Thumbprint()
-	if r.hasThumbprint(thumb) || r.rootHas(thumb) {
+	if r.taken(thumb) {
 		return id, refuse(ErrConflict, "key %s is admitted already", id)
 	}
 	sharing := 0
@@ -240,6 +225,7 @@ func (r *Register) AdmitKey(request []byte, g Grant, at time.Time) (keys.KeyID, 
 		}
 	}
 	r.keys = append(r.keys, &admittedKey{IssuerKey{q.Key, right}, owner})
+	r.inUse[thumb] = true
 	return id, nil
 }
 
@@ -348,7 +334,7 @@ func (r *Register) AdmitVerifier(request []byte, g VerifierGrant, at time.Time) 
 		return 0, err
 	}
 	thumb := q.Key.Thumbprint()
-	if r.hasThumbprint(thumb) || r.rootHas(thumb) {
+	if r.taken(thumb) {
 		return 0, refuse(ErrConflict, "key %s is admitted already", q.Key)
 	}
 	if len(r.verifiers) >= MaxVerifiers {
@@ -380,6 +366,7 @@ func (r *Register) AdmitVerifier(request []byte, g VerifierGrant, at time.Time) 
 		return 0, err
 	}
 	r.verifiers[v.ID] = &admittedVerifier{VerifierEntry: v}
+	r.inUse[thumb] = true
 	return v.ID, nil
 }
 
@@ -1069,7 +1056,7 @@ func (r *Register) read(w *registerJSON) (err error) {
 }
 
 func (r *Register) readKeysJSON(all []keyJSON) error {
-	seen, sharing := map[[32]byte]bool{}, map[keys.KeyID]int{}
+	sharing := map[keys.KeyID]int{}
 	for i, j := range all {
 		wire := wireKey{Key: j.Key, Bodies: j.Bodies, ValidFrom: uint64(j.ValidFrom), RetiredAt: uint64(j.RetiredAt),
 			MaxLife: uint64(j.MaxLife), Compromised: j.Compromised}
@@ -1086,20 +1073,16 @@ func (r *Register) readKeysJSON(all []keyJSON) error {
 			}
 		}
 		t := k.Key.Thumbprint()
-		if sharing[k.Key.KeyID()]++; seen[t] || sharing[k.Key.KeyID()] > maxKeysSharing || r.rootHas(t) {
+		if sharing[k.Key.KeyID()]++; r.taken(t) || sharing[k.Key.KeyID()] > maxKeysSharing {
 			return refuse(ErrRegister, "key %d stands twice, or its key id too often", i)
 		}
-		seen[t] = true
+		r.inUse[t] = true
 		r.keys = append(r.keys, &admittedKey{k, j.Owner})
 	}
 	return nil
 }
 
 func (r *Register) readVerifiersJSON(all []verifierJSON) error {
-	seen := map[[32]byte]bool{}
-	for _, k := range r.keys {
-		seen[k.Key.Thumbprint()] = true
-	}
 	for i, j := range all {
 		wire := wireVerifier{j.ID, j.Name, j.Body, j.Class, j.Key, j.HPKE, uint64(j.Until), j.Policy}
 		v, err := wire.read()
@@ -1107,10 +1090,10 @@ func (r *Register) readVerifiersJSON(all []verifierJSON) error {
 			return refuse(ErrRegister, "verifier %d: %v", i, err)
 		}
 		t := v.SigningKey.Thumbprint()
-		if seen[t] || r.verifiers[v.ID] != nil || r.rootHas(t) {
+		if r.taken(t) || r.verifiers[v.ID] != nil {
 			return refuse(ErrRegister, "verifier %d: its id or key stands twice", i)
 		}
-		seen[t] = true
+		r.inUse[t] = true
 		r.verifiers[v.ID] = &admittedVerifier{v, j.Ended}
 	}
 	return nil

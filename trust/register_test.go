@@ -98,7 +98,7 @@ func TestAdmitKey(t *testing.T) {
 	if _, err := r.AdmitVerifier(verifierRequest(t, "gate", edrpou(1), day0), VerifierGrant{ValidUntil: day(100)}, day0); err != nil {
 		t.Fatal(err)
 	}
-	if !r.hasThumbprint(v.VerifierPublic().Thumbprint()) || !r.rootHas(rootKey(t, "a").RootPublic().P256().Thumbprint()) || r.rootHas(v.VerifierPublic().Thumbprint()) {
+	if !r.taken(v.VerifierPublic().Thumbprint()) || !r.taken(rootKey(t, "a").RootPublic().P256().Thumbprint()) || r.taken(verifierKey(t, "door").VerifierPublic().Thumbprint()) {
 		t.Error("keys in use are not known as such")
 	}
 	for name, q := range map[string]KeyRequest{
