@@ -251,9 +251,10 @@ type applier struct {
 	report *PlanReport
 	quorum *Quorum
 
-	posts   map[string]*PostRow // by reference; those who left are not there
-	left    map[string]*PostRow // left posts by person key and post
-	persons map[hr.PersonKey]int64
+	posts    map[string]*PostRow  // by reference; those who left are not there
+	byPerson map[int64][]*PostRow // the same, and those who left
+	left     map[string]*PostRow  // left posts by person key and post
+	persons  map[hr.PersonKey]PersonRow
 }
 
 func (a *applier) run(s Subject, approvals [][]byte) error {
@@ -384,14 +385,16 @@ func (a *applier) signatures(s Subject, approvals [][]byte, again bool) error {
 
 // load reads the register into memory: a plan touches most of it.
 func (a *applier) load() error {
-	a.posts, a.left, a.persons = map[string]*PostRow{}, map[string]*PostRow{}, map[hr.PersonKey]int64{}
+	a.posts, a.left, a.persons = map[string]*PostRow{}, map[string]*PostRow{}, map[hr.PersonKey]PersonRow{}
+	a.byPerson = map[int64][]*PostRow{}
 	if err := a.tx.Persons(func(p PersonRow) error {
-		a.persons[p.Key] = p.ID
+		a.persons[p.Key] = p
 		return nil
 	}); err != nil {
 		return err
 	}
 	return a.tx.Posts(func(p PostRow) error {
+		a.byPerson[p.Person] = append(a.byPerson[p.Person], &p)
 		if p.Status == hr.StatusDismissed {
 			a.left[leftKey(p.Key, p.Post)] = &p
 		} else {
@@ -404,7 +407,7 @@ func (a *applier) load() error {
 func leftKey(k hr.PersonKey, post string) string { return string(k[:]) + post }
 
 // held works out anew which items wait for a second person: what the plan says of itself is believed only where it asks
-// for more. people is how many the plan changes as the brake counts them.
+// for more. people is how many the plan changes, as the brake counts them, without waiting.
 func (a *applier) held() (held []bool, people int, err error) {
 	held = make([]bool, len(a.plan.Items))
 	changed := map[hr.PersonKey]bool{}
@@ -432,7 +435,13 @@ func (a *applier) held() (held []bool, people int, err error) {
 			held[i] = held[i] || counted(&a.plan.Items[i])
 		}
 	}
-	return held, len(changed), nil
+	free := map[hr.PersonKey]bool{}
+	for i := range a.plan.Items {
+		if it := &a.plan.Items[i]; counted(it) && !held[i] {
+			free[it.Key] = true
+		}
+	}
+	return held, len(free), nil
 }
 
 // rises tells whether an item raises rank or category by more than one step.
@@ -522,18 +531,19 @@ func (a *applier) join(i int, it *hr.Item) error {
 	if err := a.bound(i, it); err != nil {
 		return err
 	}
-	person, known := a.persons[it.Key]
+	row, known := a.persons[it.Key]
 	if !known {
 		if best, kind := it.Keys.Best(); best != it.Key || kind != it.KeyKind {
 			return refused(PlanMalformed, "plan %d: item %d: the person key is not the best of the keys", a.plan.Number, i+1)
 		}
+		row = PersonRow{Key: it.Key, Kind: it.KeyKind, RNOKPP: it.After.RNOKPP, UNZR: it.After.UNZR}
 		var err error
-		if person, err = a.tx.InsertPerson(PersonRow{Key: it.Key, Kind: it.KeyKind, RNOKPP: it.After.RNOKPP, UNZR: it.After.UNZR}); err != nil {
+		if row.ID, err = a.tx.InsertPerson(row); err != nil {
 			return fmt.Errorf("issuer: plan %d: item %d: person: %w", a.plan.Number, i+1, err)
 		}
-		a.persons[it.Key] = person
+		a.persons[it.Key] = row
 	}
-	p := PostRow{Person: person, Key: it.Key, Kind: it.KeyKind, Keys: it.Keys, Post: it.PostID, Status: it.After.Status,
+	p := PostRow{Person: row.ID, Key: it.Key, Kind: it.KeyKind, Keys: it.Keys, Post: it.PostID, Status: it.After.Status,
 		Origin: OriginPlan, Number: a.plan.Number, Record: *it.After}
 	if old := a.left[leftKey(it.Key, it.PostID)]; old != nil {
 		p.ID = old.ID
@@ -552,6 +562,7 @@ func (a *applier) join(i int, it *hr.Item) error {
 		p.ID = id
 	}
 	a.posts[refOf(p.ID)] = &p
+	a.byPerson[row.ID] = append(a.byPerson[row.ID], &p)
 	return nil
 }
 
@@ -560,11 +571,11 @@ func (a *applier) change(i int, p *PostRow, it *hr.Item) error {
 		if err := a.bound(i, it); err != nil {
 			return err
 		}
-		row, err := a.tx.Person(p.Person)
-		if err != nil {
-			return err
+		was, known := a.persons[p.Key]
+		if !known {
+			return refused(PlanStale, "plan %d: item %d: the person is not known", a.plan.Number, i+1)
 		}
-		was := row
+		row := was
 		if it.After.RNOKPP != "" {
 			row.RNOKPP = it.After.RNOKPP
 		}
@@ -575,24 +586,22 @@ func (a *applier) change(i int, p *PostRow, it *hr.Item) error {
 			row.Key, row.Kind = it.Keys.Best()
 		}
 		if row != was {
-			if owner, taken := a.persons[row.Key]; taken && owner != p.Person {
+			if owner, taken := a.persons[row.Key]; taken && owner.ID != p.Person {
 				return refused(PlanPersonTwice, "plan %d: item %d: the new person key is another person's", a.plan.Number, i+1)
 			}
 			if err := a.tx.UpdatePerson(row); err != nil {
 				return err
 			}
+			delete(a.persons, was.Key)
+			a.persons[row.Key] = row
 			if row.Key != was.Key {
-				delete(a.persons, was.Key)
-				a.persons[row.Key] = p.Person
 				if err := audit(a.tx, a.at, AuditEntry{Event: EventPersonMerged, Operator: a.quorum.Author.Ident(), Detail: []any{p.ID}}); err != nil {
 					return err
 				}
 			}
 		}
-		for _, other := range a.posts {
-			if other.Person == p.Person {
-				other.Key, other.Kind, other.Record.RNOKPP, other.Record.UNZR = row.Key, row.Kind, row.RNOKPP, row.UNZR
-			}
+		for _, other := range a.byPerson[p.Person] {
+			other.Key, other.Kind, other.Record.RNOKPP, other.Record.UNZR = row.Key, row.Kind, row.RNOKPP, row.UNZR
 		}
 	}
 	now := &p.Record

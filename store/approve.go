@@ -37,17 +37,12 @@ func (t *tx) InsertApprovals(rows []issuer.ApprovalRow) error {
 }
 
 func (t *tx) InsertOperator(o issuer.Operator) (int64, error) {
-	id, err := t.nextRow("operators")
+	name, err := t.seal("operators.name", string(o.Person[:]), []byte(o.Name))
 	if err != nil {
 		return 0, err
 	}
-	name, err := t.seal("operators.name", id, []byte(o.Name))
-	if err != nil {
-		return 0, err
-	}
-	_, err = t.exec("INSERT INTO operators (id, name, person, key, roles, added, removed) VALUES (?, ?, ?, ?, ?, ?, ?)",
-		id, name, o.Person[:], o.Key.MarshalCOSE(), int(o.Roles), unix(o.Added), unix(o.Removed))
-	return id, err
+	return t.insert("INSERT INTO operators (name, person, key, roles, added, removed) VALUES (?, ?, ?, ?, ?, ?)",
+		name, o.Person[:], o.Key.MarshalCOSE(), int(o.Roles), unix(o.Added), unix(o.Removed))
 }
 
 func (t *tx) UpdateOperator(o issuer.Operator) error {
@@ -62,7 +57,7 @@ func (t *tx) Operators() ([]issuer.Operator, error) {
 			if err := scan(&o.ID, &name, &person, &key, &o.Roles, &added, &removed); err != nil {
 				return o, err
 			}
-			if name, err = t.open("operators.name", o.ID, name); err != nil {
+			if name, err = t.open("operators.name", string(person), name); err != nil {
 				return o, err
 			}
 			if o.Key, err = keys.ParseOperatorPublicKey(key); err != nil {

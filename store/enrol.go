@@ -7,12 +7,8 @@ import (
 )
 
 func (t *tx) InsertSlip(s issuer.SlipRow) (int64, error) {
-	r, err := t.exec(`INSERT INTO slips (entitlement, code, stop, made, expires, closed, tries, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+	return t.insert(`INSERT INTO slips (entitlement, code, stop, made, expires, closed, tries, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 		s.Entitlement, s.Code[:], s.Stop[:], unix(s.Made), unix(s.Expires), unix(s.Closed), s.Tries, int(s.State))
-	if err != nil {
-		return 0, err
-	}
-	return r.LastInsertId()
 }
 
 func (t *tx) UpdateSlip(s issuer.SlipRow) error {
@@ -69,12 +65,8 @@ func (t *tx) BindHolder(thumb [32]byte, person int64) (owner int64, err error) {
 }
 
 func (t *tx) InsertEnrolment(e issuer.EnrolmentRow) (int64, error) {
-	r, err := t.exec("INSERT INTO enrolments (entitlement, slip, holder, thumb, at, ended, state) VALUES (?, ?, ?, ?, ?, ?, ?)",
+	return t.insert("INSERT INTO enrolments (entitlement, slip, holder, thumb, at, ended, state) VALUES (?, ?, ?, ?, ?, ?, ?)",
 		e.Entitlement, e.Slip, e.Holder, e.Thumb[:], unix(e.At), unix(e.Ended), int(e.State))
-	if err != nil {
-		return 0, err
-	}
-	return r.LastInsertId()
 }
 
 func (t *tx) EndEnrolment(id int64, to issuer.EnrolmentState, at time.Time) error {

@@ -41,27 +41,27 @@ func statusOf(n int) (hr.Status, error) {
 	return "", fmt.Errorf("store: entitlement: status %d: %w", n, ErrDamaged)
 }
 
-// seal encrypts a value for one column of one row; "" stays NULL.
-func (t *tx) seal(column string, row int64, plain []byte) ([]byte, error) {
+// seal encrypts a value for one column of the row that place names; "" stays NULL.
+func (t *tx) seal(column, place string, plain []byte) ([]byte, error) {
 	if len(plain) == 0 {
 		return nil, nil
 	}
 	if t.s.sealer == nil {
 		return nil, ErrNoSealer
 	}
-	return t.s.sealer.Seal(column+":"+strconv.FormatInt(row, 10), plain), nil
+	return t.s.sealer.Seal(column+":"+place, plain), nil
 }
 
-func (t *tx) open(column string, row int64, sealed []byte) ([]byte, error) {
+func (t *tx) open(column, place string, sealed []byte) ([]byte, error) {
 	if len(sealed) == 0 {
 		return nil, nil
 	}
 	if t.s.sealer == nil {
 		return nil, ErrNoSealer
 	}
-	plain, err := t.s.sealer.Open(column+":"+strconv.FormatInt(row, 10), sealed)
+	plain, err := t.s.sealer.Open(column+":"+place, sealed)
 	if err != nil {
-		return nil, fmt.Errorf("store: %s of row %d: %w", column, row, err)
+		return nil, fmt.Errorf("store: %s: %w", column, err)
 	}
 	return plain, nil
 }
@@ -78,32 +78,29 @@ func keyOf(b []byte) (k hr.PersonKey) {
 	return k
 }
 
-// nextRow is the row that the next insert into table takes. The one writer makes it safe: sealing needs the number
-// before the row exists.
-func (t *tx) nextRow(table string) (id int64, err error) {
-	err = t.row("SELECT COALESCE(MAX(id), 0) + 1 FROM "+table, nil, &id)
-	return id, err
-}
-
-func (t *tx) InsertPerson(p issuer.PersonRow) (int64, error) {
-	id, err := t.nextRow("persons")
+// insert runs an INSERT and answers the row it made.
+func (t *tx) insert(q string, args ...any) (int64, error) {
+	r, err := t.exec(q, args...)
 	if err != nil {
 		return 0, err
 	}
-	p.ID = id
+	return r.LastInsertId()
+}
+
+func (t *tx) InsertPerson(p issuer.PersonRow) (int64, error) {
 	rnokpp, unzr, err := t.sealPerson(&p)
 	if err != nil {
 		return 0, err
 	}
-	_, err = t.exec("INSERT INTO persons (id, key, kind, rnokpp, unzr) VALUES (?, ?, ?, ?, ?)", id, p.Key[:], int(p.Kind), rnokpp, unzr)
-	return id, err
+	return t.insert("INSERT INTO persons (key, kind, rnokpp, unzr) VALUES (?, ?, ?, ?)", p.Key[:], int(p.Kind), rnokpp, unzr)
 }
 
+// sealPerson binds the numbers to the person key: under another person's row they do not open.
 func (t *tx) sealPerson(p *issuer.PersonRow) (rnokpp, unzr []byte, err error) {
-	if rnokpp, err = t.seal("persons.rnokpp", p.ID, []byte(p.RNOKPP)); err != nil {
+	if rnokpp, err = t.seal("persons.rnokpp", string(p.Key[:]), []byte(p.RNOKPP)); err != nil {
 		return nil, nil, err
 	}
-	unzr, err = t.seal("persons.unzr", p.ID, []byte(p.UNZR))
+	unzr, err = t.seal("persons.unzr", string(p.Key[:]), []byte(p.UNZR))
 	return rnokpp, unzr, err
 }
 
@@ -123,12 +120,12 @@ func (t *tx) scanPerson(scan func(...any) error) (p issuer.PersonRow, err error)
 		return p, err
 	}
 	p.Key = keyOf(key)
-	number, err := t.open("persons.rnokpp", p.ID, rnokpp)
+	number, err := t.open("persons.rnokpp", string(key), rnokpp)
 	if err != nil {
 		return p, err
 	}
 	p.RNOKPP = string(number)
-	if number, err = t.open("persons.unzr", p.ID, unzr); err != nil {
+	if number, err = t.open("persons.unzr", string(key), unzr); err != nil {
 		return p, err
 	}
 	p.UNZR = string(number)
@@ -181,31 +178,29 @@ func (t *tx) Persons(each func(issuer.PersonRow) error) error {
 	})
 }
 
-func (t *tx) sealRecord(id int64, r *hr.Record) ([]byte, error) {
-	plain, err := json.Marshal(r)
+func (t *tx) sealRecord(p *issuer.PostRow) ([]byte, error) {
+	plain, err := json.Marshal(&p.Record)
 	if err != nil {
-		return nil, fmt.Errorf("store: entitlement %d: record: %w", id, err)
+		return nil, fmt.Errorf("store: entitlement %d: record: %w", p.ID, err)
 	}
-	return t.seal("entitlements.record", id, plain)
+	return t.seal("entitlements.record", recordPlace(p), plain)
 }
 
+// recordPlace binds a record to its person and post: under another row it does not open.
+func recordPlace(p *issuer.PostRow) string { return strconv.FormatInt(p.Person, 10) + "/" + p.Post }
+
 func (t *tx) InsertPost(p issuer.PostRow) (int64, error) {
-	id, err := t.nextRow("entitlements")
-	if err != nil {
-		return 0, err
-	}
 	status, err := statusNumber(p.Status)
 	if err != nil {
 		return 0, err
 	}
-	record, err := t.sealRecord(id, &p.Record)
+	record, err := t.sealRecord(&p)
 	if err != nil {
 		return 0, err
 	}
-	_, err = t.exec(`INSERT INTO entitlements (id, person, post, status, origin, number, blocked, paused,
-		key_rnokpp, key_unzr, key_staff, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, id, p.Person, p.Post, status,
+	return t.insert(`INSERT INTO entitlements (person, post, status, origin, number, blocked, paused,
+		key_rnokpp, key_unzr, key_staff, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, p.Person, p.Post, status,
 		int(p.Origin), int64(p.Number), p.Blocked, p.Paused, keyBytes(p.Keys.RNOKPP), keyBytes(p.Keys.UNZR), keyBytes(p.Keys.Staff), record)
-	return id, err
 }
 
 func (t *tx) UpdatePost(p issuer.PostRow) error {
@@ -213,7 +208,7 @@ func (t *tx) UpdatePost(p issuer.PostRow) error {
 	if err != nil {
 		return err
 	}
-	record, err := t.sealRecord(p.ID, &p.Record)
+	record, err := t.sealRecord(&p)
 	if err != nil {
 		return err
 	}
@@ -241,18 +236,18 @@ func (t *tx) scanPost(scan func(...any) error) (p issuer.PostRow, err error) {
 	if p.Status, err = statusOf(status); err != nil {
 		return p, err
 	}
-	plain, err := t.open("entitlements.record", p.ID, record)
+	plain, err := t.open("entitlements.record", recordPlace(&p), record)
 	if err != nil {
 		return p, err
 	}
 	if err := json.Unmarshal(plain, &p.Record); err != nil {
 		return p, fmt.Errorf("store: entitlement %d: record is not readable: %w", p.ID, ErrDamaged)
 	}
-	if plain, err = t.open("persons.rnokpp", p.Person, rnokpp); err != nil {
+	if plain, err = t.open("persons.rnokpp", string(key), rnokpp); err != nil {
 		return p, err
 	}
 	p.Record.RNOKPP = string(plain)
-	if plain, err = t.open("persons.unzr", p.Person, unzr); err != nil {
+	if plain, err = t.open("persons.unzr", string(key), unzr); err != nil {
 		return p, err
 	}
 	p.Record.UNZR = string(plain)
