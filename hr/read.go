@@ -145,7 +145,7 @@ func (b *builder) csv(data []byte) error {
 		}
 	}
 	if !found {
-		return b.noHeader(nil)
+		return noHeader()
 	}
 	if err := b.setHeader(best); err != nil {
 		return err
@@ -196,7 +196,7 @@ func (b *builder) xlsx(data []byte) error {
 	case len(names) == 0 && why != nil:
 		return why
 	case len(names) == 0:
-		return b.noHeader(nil)
+		return noHeader()
 	case len(names) > 1:
 		return Problem{Code: WhichSheet, Args: []string{strings.Join(names, ", ")}}
 	}
@@ -302,7 +302,7 @@ func (b *builder) findHeader(rows []tableRow) (header, bool) {
 	return best, best.known >= 2
 }
 
-func (b *builder) noHeader(h *header) error {
+func noHeader() error {
 	return Problem{Code: MissingHeaders, Args: []string{missing(header{})}}
 }
 

@@ -14,18 +14,13 @@ import (
 
 func TestWithoutIDReport(t *testing.T) {
 	people := hrdata.Ministry(2)
-	data, err := hrdata.PhotosZIP(people)
-	if err != nil {
-		t.Fatal(err)
-	}
-	photos, err := hr.OpenPhotosZIP(bytes.NewReader(data), int64(len(data)))
-	if err != nil {
-		t.Fatal(err)
-	}
 	first, second := read(t, "m", file(t, "ministry.xlsx"), hr.Options{}), read(t, "m2", file(t, "ministry-2.xlsx"), hr.Options{})
 	for _, s := range []*hr.Snapshot{first, second} {
-		if _, err := photos.Attach(s, nil, nil); err != nil {
-			t.Fatal(err)
+		s.PhotosAttached = true // as if all photos but the one that was never handed in had been there
+		for i := range s.Records {
+			if r := &s.Records[i]; r.PhotoRef == "" && r.Status != hr.StatusDismissed {
+				copy(r.PhotoSHA256[:], r.UNZR)
+			}
 		}
 	}
 	opt := options(1)

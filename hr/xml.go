@@ -34,7 +34,7 @@ const (
 	xmlText
 )
 
-// names interns the element names of SpreadsheetML so that scanning does not allocate for each tag.
+// xmlNames interns the element names of SpreadsheetML so that scanning does not allocate for each tag.
 var xmlNames = map[string]string{}
 
 func init() {
