@@ -95,13 +95,10 @@ func (s *State) commit(data []byte, b *trust.Bundle, m *memory, next trust.Memor
 	same := good >= 0 && good == m.current && m.Number == next.Number && m.Manifest == next.Manifest
 	if same {
 		report.Changed = false
-		have, err := s.floor()
-		if err != nil || have.Before(floor) {
-			if err := s.writeFloor(floor); err != nil {
-				return err
-			}
+		if err := s.mendFloor(floor); err != nil {
+			return err
 		}
-		if err := s.writeIfOneSlot(m); err != nil {
+		if err := s.mendMemory(m); err != nil {
 			return err
 		}
 	} else {
@@ -128,8 +125,29 @@ func (s *State) commit(data []byte, b *trust.Bundle, m *memory, next trust.Memor
 	return nil
 }
 
-// writeIfOneSlot mends a memory slot that is missing, damaged or behind.
-func (s *State) writeIfOneSlot(m *memory) error {
+// mendFloor writes the floor again when a slot is missing, damaged or behind the other. It never lowers it.
+func (s *State) mendFloor(floor time.Time) error {
+	newest, whole := floor.Unix(), true
+	for i, name := range floorNames {
+		var r floorRecord
+		found, err := s.readRecord("floor", name, maxSmall, &r)
+		switch {
+		case err != nil || !found:
+			whole = false
+			continue
+		case r.Floor < newest || i > 0 && r.Floor > newest:
+			whole = false
+		}
+		newest = max(newest, r.Floor)
+	}
+	if whole {
+		return nil
+	}
+	return s.writeFloor(time.Unix(newest, 0))
+}
+
+// mendMemory writes the memory again when a slot is missing, damaged or behind the other.
+func (s *State) mendMemory(m *memory) error {
 	for _, name := range memoryNames {
 		if have, err := s.readMemory(name); err != nil || have == nil || have.sequence != m.sequence {
 			return s.writeMemory(m)
