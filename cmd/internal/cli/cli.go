@@ -248,7 +248,9 @@ func (e *Env) Colour() bool {
 }
 
 // Path joins a path below --dir.
-func (e *Env) Path(parts ...string) string { return filepath.Join(append([]string{e.Dir}, parts...)...) }
+func (e *Env) Path(parts ...string) string {
+	return filepath.Join(append([]string{e.Dir}, parts...)...)
+}
 
 // ReadFile reads a file or, for "-", stdin, up to max bytes.
 func (e *Env) ReadFile(name string, max int64) ([]byte, error) {
