@@ -411,3 +411,18 @@ func wantReason(t testing.TB, err error, want issuer.RegisterCode) {
 		t.Fatalf("text %q tells reasons apart, want %q", err.Error(), public)
 	}
 }
+
+// reopen closes the store and opens it again, as a new process would.
+func (o *office) reopen() {
+	o.t.Helper()
+	if err := o.store.Close(); err != nil {
+		o.t.Fatal(err)
+	}
+	var err error
+	if o.store, err = store.Open(o.path, store.Options{Sealer: o.seal, Readers: 2}); err != nil {
+		o.t.Fatal(err)
+	}
+	if o.reg, err = issuer.OpenRegister(bg, o.store); err != nil {
+		o.t.Fatal(err)
+	}
+}
