@@ -53,6 +53,9 @@ func (m Memory) Accept(b *Bundle) (Memory, error) {
 	if b == nil {
 		return m, refuse(ErrArgument, "no bundle")
 	}
+	if !b.pinned {
+		return m, refuse(ErrNoPin, "bundle %d was opened without a pinned root", b.number)
+	}
 	next := Memory{
 		RootNumber: b.RootNumber(), RootFingerprint: b.rootPrints[len(b.rootPrints)-1],
 		Number: b.number, Manifest: b.manifestHash, Floor: b.issuedAt,

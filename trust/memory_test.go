@@ -111,6 +111,12 @@ func TestSameNumber(t *testing.T) {
 	if m, err = m.Accept(mustOpen(t, r, assembled(t, r, 6, day(1), base))); err != nil || m.Number != 6 {
 		t.Errorf("newer number, same time: %v", err)
 	}
+	loose, err := OpenUnpinned(assembled(t, r, 7, day(2), base))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = m.Accept(loose)
+	wantError(t, "opened without a pin", err, ErrNoPin)
 	_, err = m.Accept(nil)
 	wantError(t, "no bundle", err, ErrArgument)
 }
