@@ -79,7 +79,7 @@ func TestEnrol(t *testing.T) {
 	}
 }
 
-// [ENR-40] [ENR-41]
+// [ENR-11] [ENR-12]
 func TestPossessionChecks(t *testing.T) {
 	o := testOffice(t)
 	o.load(staff(2))
@@ -131,7 +131,7 @@ func TestPossessionChecks(t *testing.T) {
 	}
 }
 
-// [ENR-42] [ENR-43]
+// [ENR-13] [ENR-14]
 func TestFiveTries(t *testing.T) {
 	o := testOffice(t)
 	o.load(staff(2))
@@ -170,7 +170,7 @@ func TestFiveTries(t *testing.T) {
 	}
 }
 
-// [ENR-44]
+// [ENR-15]
 func TestSlipLife(t *testing.T) {
 	o := testOffice(t)
 	o.load(staff(3))
@@ -214,7 +214,7 @@ func TestSlipLife(t *testing.T) {
 	}
 }
 
-// [ENR-45]
+// [ENR-16]
 func TestOneKeyOnePerson(t *testing.T) {
 	o := testOffice(t)
 	o.load(staff(2))
@@ -236,7 +236,7 @@ func TestOneKeyOnePerson(t *testing.T) {
 	wantReason(t, err, issuer.KeyOfAnother)
 }
 
-// [ENR-46] Of many phones that hand in one code at once exactly one is enrolled.
+// [ENR-17] Of many phones that hand in one code at once exactly one is enrolled.
 func TestParallelEnrolment(t *testing.T) {
 	o := testOffice(t)
 	o.load(staff(5))
@@ -299,7 +299,7 @@ func TestParallelTries(t *testing.T) {
 	}
 }
 
-// [ENR-47]
+// [ENR-18]
 func TestNewPhoneReplaces(t *testing.T) {
 	o := testOffice(t)
 	o.load(staff(2))
@@ -335,7 +335,7 @@ func TestNewPhoneReplaces(t *testing.T) {
 	}
 }
 
-// [ENR-48]
+// [ENR-19]
 func TestStopCodeOnlySuspends(t *testing.T) {
 	o := testOffice(t)
 	o.load(staff(3))
@@ -374,7 +374,7 @@ func TestStopCodeOnlySuspends(t *testing.T) {
 	wantReason(t, err, issuer.CodeStopped)
 }
 
-// [ENR-49]
+// [ENR-20]
 func TestWithdraw(t *testing.T) {
 	o := testOffice(t)
 	o.load(staff(2))
@@ -402,7 +402,7 @@ func TestWithdraw(t *testing.T) {
 	}
 }
 
-// [ENR-50]
+// [ENR-21]
 func TestOnlyTheEntitledEnrol(t *testing.T) {
 	o := testOffice(t)
 	people := staff(4)

@@ -13,7 +13,7 @@ import (
 	"github.com/posvid/posvid/issuer"
 )
 
-// [ENR-51]
+// [ENR-22]
 func TestSlips(t *testing.T) {
 	o := testOffice(t)
 	people := staff(6)
