@@ -49,6 +49,24 @@ func DefaultState() string {
 	return filepath.Join(base, "posvid-verify")
 }
 
+// Run is the whole of posvid-verify: it executes a command line and gives the exit code.
+func Run(env *cli.Env, args []string) int {
+	env.Lang = cli.LocaleLang(os.Getenv)
+	var state string
+	root := &cobra.Command{
+		Use:   "posvid-verify",
+		Short: "перевірка електронних службових посвідчень без мережі",
+		Long: env.T("Перевіряє електронні службові посвідчення без мережі. Вихід: 0 чинне, 1 відхилено, 2 помилка виклику, 3 не підтверджено.",
+			"Verifies electronic service IDs with no network. Exit: 0 valid, 1 refused, 2 usage, 3 not confirmed."),
+	}
+	env.AddFlags(root)
+	root.PersistentFlags().StringVar(&state, "state", DefaultState(), "тека стану / state folder")
+	root.PersistentFlags().StringVar(&env.PassphraseFile, "passphrase-file", "", "файл із парольною фразою / file with the passphrase")
+	program := &Program{Env: env, State: func() string { return state }}
+	root.AddCommand(program.Commands()...)
+	return env.Run(root, args)
+}
+
 // Commands are the checkpoint's commands.
 func (p *Program) Commands() []*cobra.Command {
 	return []*cobra.Command{p.qr(), p.challenge(), p.bundle(), p.trust(), p.enrol(), p.doctor()}
