@@ -3,6 +3,7 @@ package hr_test
 import (
 	"archive/zip"
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -525,11 +526,26 @@ func TestXLSXDamage(t *testing.T) {
 		{"not UTF-8", sheet, replace(`РНОКПП`, "\xff\xfe"), hr.CorruptFile},
 		{"no workbook", "xl/workbook.xml", func([]byte) []byte { return nil }, hr.NotATable},
 		{"no relations", "_rels/.rels", func([]byte) []byte { return nil }, hr.NotATable},
-		{"bomb", sheet, func(b []byte) []byte { return append(b, bytes.Repeat([]byte(" "), hr.MaxPartBytes)...) }, hr.FileTooLarge},
 	} {
 		if _, err := hr.Read("t.xlsx", rezip(t, good, c.part, c.edit), hr.Options{}); !errors.Is(err, c.code) {
 			t.Errorf("%s: %v, want %s", c.name, err, c.code)
 		}
+	}
+	// A part whose header admits to more than the limit is not inflated at all.
+	bomb := slices.Clone(rezip(t, good, "x", nil))
+	for i := bytes.Index(bomb, []byte("PK\x01\x02")); i >= 0 && i+46 < len(bomb); {
+		n := int(binary.LittleEndian.Uint16(bomb[i+28:]))
+		if string(bomb[i+46:i+46+n]) == sheet {
+			binary.LittleEndian.PutUint32(bomb[i+24:], hr.MaxPartBytes+1)
+		}
+		next := bytes.Index(bomb[i+4:], []byte("PK\x01\x02"))
+		if next < 0 {
+			break
+		}
+		i += 4 + next
+	}
+	if _, err := hr.Read("t.xlsx", bomb, hr.Options{}); !errors.Is(err, hr.FileTooLarge) {
+		t.Errorf("bomb: %v", err)
 	}
 	plain := rezip(t, good, "x", nil)
 	if s := read(t, "t.xlsx", plain, hr.Options{}); len(s.Records) != 201 {
