@@ -26,6 +26,7 @@ const (
 	CodeReplaced        RegisterCode = "code-replaced"
 	CodeStopped         RegisterCode = "code-stopped"
 	KeyOfAnother        RegisterCode = "key-of-another"
+	KeyRevoked          RegisterCode = "key-revoked"
 	NotEntitled         RegisterCode = "not-entitled"
 	NotEnrolled         RegisterCode = "not-enrolled"
 )
@@ -151,6 +152,14 @@ func (r *Register) enrol(tx Tx, number int64, mac [32]byte, p *credential.Posses
 	}
 	if owner != post.Person {
 		return r.failedTry(tx, &s, notEnrolled(KeyOfAnother, s.ID, "key of the phone belongs to another person"), at)
+	}
+	revoked, err := tx.HolderRevoked(post.ID, thumb)
+	if err != nil {
+		return nil, nil, err
+	}
+	if revoked {
+		// Issuing would refuse this key for ever; better the phone makes a new one now. The code was right: no try is counted.
+		return nil, notEnrolled(KeyRevoked, s.ID, "key of the phone belonged to a revoked ID: want a new key"), nil
 	}
 	out := &Enrolment{Entitlement: post.ID, Slip: s.ID, Holder: p.Holder, At: at}
 	if old := post.Enrolment; old.State == EnrolmentLive {

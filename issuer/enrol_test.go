@@ -378,7 +378,7 @@ func TestStopCodeOnlySuspends(t *testing.T) {
 func TestWithdraw(t *testing.T) {
 	o := testOffice(t)
 	o.load(staff(2))
-	_, _, e := o.enrol(1)
+	_, phone, e := o.enrol(1)
 	id := o.issue(e.Entitlement)
 	wantCode(t, o.reg.Withdraw(bg, o.entitlement(2), o.ops[0], o.at), issuer.NotEnrolled)
 	if err := o.reg.Withdraw(bg, 99, o.ops[0], o.at); !errors.Is(err, issuer.ErrNotFound) {
@@ -395,8 +395,17 @@ func TestWithdraw(t *testing.T) {
 		t.Fatalf("wish %v, live %v; want the right without the wish", e.Wish, e.Live)
 	}
 	wantCode(t, o.reg.Withdraw(bg, e.Entitlement, o.ops[0], o.at), issuer.NotEnrolled)
-	// At will, and again at will.
-	_, _, again := o.enrol(1)
+	// At will, and again at will, with a new key.
+	s := o.slipFor(1)
+	_, err := o.reg.Enrol(bg, s.Number, possess(t, ourBody, s.Code(), o.at, phone), o.at)
+	wantReason(t, err, issuer.KeyRevoked)
+	if got := o.tries(s.Number); got.Tries != 0 || got.State != issuer.SlipOpen {
+		t.Fatalf("%d tries, state %d; want the slip as it was", got.Tries, got.State)
+	}
+	again, err := o.reg.Enrol(bg, s.Number, possess(t, ourBody, s.Code(), o.at, newHolderKey(t)), o.at)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if id2 := o.issue(again.Entitlement); id2.Serial == id.Serial {
 		t.Fatal("the revoked ID came back")
 	}

@@ -323,7 +323,11 @@ func (a *applier) run(s Subject, approvals [][]byte) error {
 			}
 		}
 	}
-	if !signed {
+	switch {
+	case signed: // two persons answer for it: the brake need not remember it
+	case again:
+		row.People = last.People
+	default:
 		row.People = people
 	}
 	if row.Held > 0 && !signed {
@@ -587,7 +591,7 @@ func (a *applier) change(i int, p *PostRow, it *hr.Item) error {
 		}
 		if row != was {
 			if owner, taken := a.persons[row.Key]; taken && owner.ID != p.Person {
-				return refused(PlanPersonTwice, "plan %d: item %d: the new person key is another person's", a.plan.Number, i+1)
+				return a.merge(i, p, it, owner)
 			}
 			if err := a.tx.UpdatePerson(row); err != nil {
 				return err
@@ -604,12 +608,49 @@ func (a *applier) change(i int, p *PostRow, it *hr.Item) error {
 			other.Key, other.Kind, other.Record.RNOKPP, other.Record.UNZR = row.Key, row.Kind, row.RNOKPP, row.UNZR
 		}
 	}
+	return a.rewrite(p, it)
+}
+
+// rewrite gives a row the record of an item; numbers, status, ground and order stay.
+func (a *applier) rewrite(p *PostRow, it *hr.Item) error {
 	now := &p.Record
 	after := *it.After
 	after.RNOKPP, after.UNZR = now.RNOKPP, now.UNZR
 	after.Ground, after.OrderNumber, after.OrderDate = now.Ground, now.OrderNumber, now.OrderDate
 	p.Record, p.Keys = after, it.Keys
 	return a.reconcile(p, it)
+}
+
+// merge settles a number that is confirmed to be that of somebody the register knows from an earlier employment: the posts go
+// over to that person. Two people who both hold posts now are never made one.
+func (a *applier) merge(i int, p *PostRow, it *hr.Item, owner PersonRow) error {
+	for _, other := range a.byPerson[owner.ID] {
+		if other.Status != hr.StatusDismissed {
+			return refused(PlanPersonTwice, "plan %d: item %d: the new person key is another person's", a.plan.Number, i+1)
+		}
+	}
+	was := p.Person
+	for _, post := range a.byPerson[was] {
+		if post.Status == hr.StatusDismissed {
+			continue
+		}
+		post.Person, post.Key, post.Kind = owner.ID, owner.Key, owner.Kind
+		post.Record.RNOKPP, post.Record.UNZR = owner.RNOKPP, owner.UNZR
+		if a.left[leftKey(owner.Key, post.Post)] != nil {
+			post.Post += "~" + strconv.FormatUint(a.plan.Number, 10) // the name of a post of the earlier employment
+		}
+		a.byPerson[owner.ID] = append(a.byPerson[owner.ID], post)
+		if post != p {
+			if err := a.tx.UpdatePost(*post); err != nil {
+				return err
+			}
+		}
+	}
+	a.byPerson[was] = nil
+	if err := audit(a.tx, a.at, AuditEntry{Event: EventPersonMerged, Operator: a.quorum.Author.Ident(), Detail: []any{p.ID}}); err != nil {
+		return err
+	}
+	return a.rewrite(p, it)
 }
 
 // leave ends an entitlement: the ID is revoked, the phone is no longer enrolled, slips end.

@@ -555,6 +555,80 @@ func TestSeveralPosts(t *testing.T) {
 	}
 }
 
+// A confirmed new number may be that of an earlier employment: then both are one person, and nobody else's.
+func TestNumberOfAnEarlierEmployment(t *testing.T) {
+	o := testOffice(t)
+	people := staff(6)
+	o.load(people)
+	_, _, e := o.enrol(1)
+	id := o.issue(e.Entitlement)
+	o.apply(o.plan(people[1:], true)) // the first leaves
+	if o.state(id.ID) != issuer.StateRevoked {
+		t.Fatalf("ID is %s, want revoked", o.state(id.ID))
+	}
+	back := someone(1)
+	back.noRNOKPP, back.staff = true, "00901"
+	o.apply(o.plan(append([]official{back}, people[1:]...), true))
+	if k := o.known(); len(k) != 6 || k[5].Kind != hr.KeyStaff && k[0].Kind != hr.KeyStaff {
+		t.Fatalf("%d posts; want the first back under the staff number", len(k))
+	}
+	// Now the number is found; HR confirms that it is the same person.
+	back.noRNOKPP = false
+	list := append([]official{back}, people[1:]...)
+	asked := o.plan(list, true)
+	if len(asked.Questions) != 1 {
+		t.Fatalf("%d questions, want 1", len(asked.Questions))
+	}
+	opt, err := o.reg.PlanOptions(bg, o.at, 48*time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opt.Answers = []hr.Answer{{Question: asked.Questions[0].ID, Same: true}}
+	plan, err := hr.MakePlan(o.known(), o.snapshot(list, true), opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.apply(plan)
+	found := 0
+	for _, k := range o.known() {
+		if k.Record.StaffNumber == "00901" {
+			found++
+			if k.Kind != hr.KeyRNOKPP || k.Record.RNOKPP != rnokppOf(1) {
+				t.Fatalf("kind %s, number known %v", k.Kind, k.Record.RNOKPP != "")
+			}
+		}
+	}
+	if found != 1 {
+		t.Fatalf("%d posts of the person, want 1", found)
+	}
+	if rest := o.plan(list, true); len(rest.Items)+len(rest.Questions) != 0 {
+		t.Fatalf("%d items and %d questions remain, want none", len(rest.Items), len(rest.Questions))
+	}
+	if _, _, e := o.enrol(901); !o.entitled(e.Entitlement).Live {
+		t.Fatal("the person cannot be enrolled")
+	}
+	// Two who both hold posts are never made one.
+	forged := o.plan(list, true)
+	forged.Items = []hr.Item{plan.Items[0]}
+	it := &forged.Items[0]
+	for _, k := range o.known() {
+		if k.Record.StaffNumber == people[2].staff {
+			r := k.Record
+			it.Ref, it.PostID, it.Before, it.Key = k.Ref, k.PostID, &r, k.Key
+			after := r
+			after.RNOKPP = rnokppOf(1)
+			it.After = &after
+			ks, err := hr.KeysOf(o.reg.PersonSecret(), &after)
+			if err != nil {
+				t.Fatal(err)
+			}
+			it.Keys = ks
+		}
+	}
+	_, err = o.reg.ApplyPlan(bg, forged, o.both(issuer.PlanSubject(forged)), o.at)
+	wantCode(t, err, issuer.PlanPersonTwice)
+}
+
 // normal is what has to agree between the register and the fold of plans.
 func normal(k []hr.Known) []string {
 	out := make([]string, len(k))
