@@ -278,13 +278,23 @@ func (b *openBody) operatorKey(o issuer.Operator) (authority.OperatorPrivateKey,
 	if err != nil {
 		return authority.OperatorPrivateKey{}, err
 	}
-	passphrase, err := b.env.Passphrase(false)
+	passphrase, err := b.env.OperatorPassphrase()
 	if err != nil {
 		return authority.OperatorPrivateKey{}, err
 	}
 	key, err := authority.OpenOperatorKey(passphrase, sealed)
+	if errors.Is(err, keys.ErrPassphrase) && b.env.Interactive() {
+		// The body's passphrase opened the store; this operator has one of his own.
+		if passphrase, err = b.env.Ask(b.env.T("Парольна фраза підписувача %d: ", "Passphrase of operator %d: ", o.ID)); err == nil {
+			key, err = authority.OpenOperatorKey(passphrase, sealed)
+		}
+	}
+	if errors.Is(err, keys.ErrPassphrase) {
+		return key, cli.Hint(b.env.Err("парольна фраза підписувача %d не підходить", "the passphrase of operator %d is wrong", o.ID),
+			b.env.T("дайте --as-passphrase-file ФАЙЛ", "give --as-passphrase-file FILE"))
+	}
 	if err != nil {
-		return key, passphraseHint(b.env, err)
+		return key, err
 	}
 	if key.OperatorPublic().Thumbprint() != o.Key.Thumbprint() {
 		return key, b.env.Err("ключ підписувача %d не той, що в реєстрі", "the key of operator %d is not the one in the register", o.ID)

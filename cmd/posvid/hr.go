@@ -206,52 +206,43 @@ func (b *openBody) plan(ctx context.Context, snapshot *hr.Snapshot, answers []hr
 
 func hrPlanCommand(env *cli.Env) *cobra.Command {
 	var file staffFile
-	var body, report string
+	var report string
 	var same, different []string
 	command := &cobra.Command{
 		Use: "plan FILE", Args: cobra.ExactArgs(1),
 		Short: "що зміниться, якщо прийняти цей файл / what the file would change",
-		RunE: func(c *cobra.Command, args []string) (err error) {
-			file.name = args[0]
-			folder, err := bodyFolderOf(env, body)
-			if err != nil {
-				return err
-			}
-			b, err := folder.open(c.Context(), false, false)
-			if err != nil {
-				return err
-			}
-			defer b.close(&err)
-			snapshot, photoProblems, err := file.read(env, folder.edrpou, folder.keepPhoto)
-			if err != nil {
-				return err
-			}
-			var answers []hr.Answer
-			for _, id := range same {
-				answers = append(answers, hr.Answer{Question: id, Same: true})
-			}
-			for _, id := range different {
-				answers = append(answers, hr.Answer{Question: id})
-			}
-			at := env.Now()
-			plan, name, err := b.plan(c.Context(), snapshot, answers, at)
-			if err != nil {
-				return err
-			}
-			tellSnapshot(env, snapshot, photoProblems)
-			tellPlan(env, plan)
-			env.Print("план %d: %s", "plan %d: %s", plan.Number, name)
-			if report != "" {
-				return writeReport(env, report, snapshot, plan, at)
-			}
-			return nil
-		},
 	}
 	file.flags(command)
-	command.Flags().StringVar(&body, "body", "", "код ЄДРПОУ органу / the body")
+	edrpou := bodyFlag(command)
 	command.Flags().StringVar(&report, "report", "", "XLSX «хто без посвідчення і чому» / who gets no ID and why")
 	command.Flags().StringSliceVar(&same, "same", nil, "відповідь на запитання плану: та сама особа / the answer to a question: one person")
 	command.Flags().StringSliceVar(&different, "different", nil, "відповідь: різні особи / the answer: two persons")
+	command.RunE = bodyRun(env, edrpou, false, false, func(ctx context.Context, b *openBody, args []string) error {
+		file.name = args[0]
+		snapshot, photoProblems, err := file.read(env, b.edrpou, b.keepPhoto)
+		if err != nil {
+			return err
+		}
+		var answers []hr.Answer
+		for _, id := range same {
+			answers = append(answers, hr.Answer{Question: id, Same: true})
+		}
+		for _, id := range different {
+			answers = append(answers, hr.Answer{Question: id})
+		}
+		at := env.Now()
+		plan, name, err := b.plan(ctx, snapshot, answers, at)
+		if err != nil {
+			return err
+		}
+		tellSnapshot(env, snapshot, photoProblems)
+		tellPlan(env, plan)
+		env.Print("план %d: %s", "plan %d: %s", plan.Number, name)
+		if report != "" {
+			return writeReport(env, report, snapshot, plan, at)
+		}
+		return nil
+	})
 	return command
 }
 
@@ -366,86 +357,64 @@ func (f *bodyFolder) approvals(n uint64) ([][]byte, error) {
 }
 
 func hrApproveCommand(env *cli.Env) *cobra.Command {
-	var body, as string
 	var author bool
 	command := &cobra.Command{
 		Use: "approve PLAN", Args: cobra.ExactArgs(1),
 		Short: "підписати план другою особою / sign a plan as the second person",
-		RunE: func(c *cobra.Command, args []string) (err error) {
-			folder, err := bodyFolderOf(env, body)
-			if err != nil {
-				return err
-			}
-			b, err := folder.open(c.Context(), false, false)
-			if err != nil {
-				return err
-			}
-			defer b.close(&err)
-			plan, err := folder.readPlan(args[0])
-			if err != nil {
-				return err
-			}
-			o, err := b.operator(c.Context(), as)
-			if err != nil {
-				return err
-			}
-			part := issuer.PartApprover
-			if author {
-				part = issuer.PartAuthor
-			}
-			tellPlan(env, plan)
-			name, err := b.sign(plan, o, part, env.Now())
-			if err != nil {
-				return err
-			}
-			env.Print("підпис: %s (SHA-256 плану %x)", "approval: %s (SHA-256 of the plan %x)", name, plan.Hash())
-			return nil
-		},
 	}
-	command.Flags().StringVar(&body, "body", "", "код ЄДРПОУ органу / the body")
-	command.Flags().StringVar(&as, "as", "", "хто підписує: номер або ім'я підписувача / which operator signs")
+	edrpou, as := bodyFlag(command), asFlag(command)
 	command.Flags().BoolVar(&author, "author", false, "підписати як автор плану / sign as the plan's author")
+	command.RunE = bodyRun(env, edrpou, false, false, func(ctx context.Context, b *openBody, args []string) error {
+		plan, err := b.readPlan(args[0])
+		if err != nil {
+			return err
+		}
+		o, err := b.operator(ctx, *as)
+		if err != nil {
+			return err
+		}
+		part := issuer.PartApprover
+		if author {
+			part = issuer.PartAuthor
+		}
+		tellPlan(env, plan)
+		name, err := b.sign(plan, o, part, env.Now())
+		if err != nil {
+			return err
+		}
+		env.Print("підпис: %s (SHA-256 плану %s)", "approval: %s (SHA-256 of the plan %s)", name, planHash(plan))
+		return nil
+	})
 	return command
 }
 
 func hrApplyCommand(env *cli.Env) *cobra.Command {
 	var file staffFile
-	var body, as string
 	command := &cobra.Command{
 		Use: "apply PLAN FILE", Args: cobra.ExactArgs(2),
 		Short: "застосувати план / apply a plan made of FILE",
 		Long: env.T("Звільнення і зупинення діють одразу. Що тримає запобіжник, чекає на підпис другої особи: posvid hr approve, тоді ще раз apply.",
 			"Leaves and suspensions take effect at once. What the brake holds waits for the second person: posvid hr approve, then apply again."),
-		RunE: func(c *cobra.Command, args []string) (err error) {
-			folder, err := bodyFolderOf(env, body)
-			if err != nil {
-				return err
-			}
-			b, err := folder.open(c.Context(), false, false)
-			if err != nil {
-				return err
-			}
-			defer b.close(&err)
-			plan, err := folder.readPlan(args[0])
-			if err != nil {
-				return err
-			}
-			o, err := b.operator(c.Context(), as)
-			if err != nil {
-				return err
-			}
-			file.name = args[1]
-			report, err := b.apply(c.Context(), plan, file, o, env.Now())
-			if err != nil {
-				return err
-			}
-			tellApplied(env, report)
-			return nil
-		},
 	}
 	file.flags(command)
-	command.Flags().StringVar(&body, "body", "", "код ЄДРПОУ органу / the body")
-	command.Flags().StringVar(&as, "as", "", "хто застосовує (автор): номер або ім'я підписувача / the author")
+	edrpou, as := bodyFlag(command), asFlag(command)
+	command.RunE = bodyRun(env, edrpou, false, false, func(ctx context.Context, b *openBody, args []string) error {
+		plan, err := b.readPlan(args[0])
+		if err != nil {
+			return err
+		}
+		o, err := b.operator(ctx, *as)
+		if err != nil {
+			return err
+		}
+		file.name = args[1]
+		report, err := b.apply(ctx, plan, file, o, env.Now())
+		if err != nil {
+			return err
+		}
+		tellApplied(env, report)
+		return nil
+	})
 	return command
 }
 

@@ -100,11 +100,10 @@ func (b *newBody) fromFlags(env *cli.Env, operators, passphrases []string) error
 			o.rnokpp = strings.TrimSpace(who)
 		}
 		if len(passphrases) == 2 {
-			data, err := env.ReadFile(passphrases[i], 4096)
-			if err != nil {
+			var err error
+			if o.passphrase, err = env.ReadPassphrase(passphrases[i]); err != nil {
 				return err
 			}
-			o.passphrase = []byte(strings.TrimRight(string(data), "\r\n"))
 		}
 		b.operators[i] = o
 	}

@@ -34,7 +34,8 @@ type Env struct {
 	Lang    string           // "uk" or "en"
 	Dir     string           // --dir: operator/, bodies/, wallets/, checkpoint/
 
-	PassphraseFile string // --passphrase-file
+	PassphraseFile         string // --passphrase-file
+	OperatorPassphraseFile string // --as-passphrase-file
 
 	passphrase []byte
 	chosen     string // --lang
@@ -130,6 +131,7 @@ func (e *Env) AddStateFlags(root *cobra.Command) {
 	}
 	root.PersistentFlags().StringVar(&e.Dir, "dir", dir, "тека стану: operator/ bodies/ wallets/ checkpoint/ / state folder ($POSVID_DIR)")
 	root.PersistentFlags().StringVar(&e.PassphraseFile, "passphrase-file", "", "файл із парольною фразою / file with the passphrase (else $POSVID_PASSPHRASE, else a prompt)")
+	root.PersistentFlags().StringVar(&e.OperatorPassphraseFile, "as-passphrase-file", "", "файл із парольною фразою підписувача, коли вона своя / file with the operator's own passphrase")
 }
 
 // setLang takes --lang, else the locale, else Ukrainian.
@@ -169,14 +171,11 @@ func (e *Env) Passphrase(confirm bool) ([]byte, error) {
 	}
 	switch {
 	case e.PassphraseFile != "":
-		data, err := os.ReadFile(e.PassphraseFile)
+		phrase, err := e.ReadPassphrase(e.PassphraseFile)
 		if err != nil {
 			return nil, err
 		}
-		if len(data) > maxPassphrase {
-			return nil, e.Err("файл парольної фрази більший за %d байтів", "the passphrase file is larger than %d bytes", maxPassphrase)
-		}
-		e.passphrase = []byte(strings.TrimRight(string(data), "\r\n"))
+		e.passphrase = phrase
 	case os.Getenv("POSVID_PASSPHRASE") != "":
 		e.passphrase = []byte(os.Getenv("POSVID_PASSPHRASE"))
 	default:
@@ -193,23 +192,42 @@ func (e *Env) Passphrase(confirm bool) ([]byte, error) {
 	return e.passphrase, nil
 }
 
-// promptPassphrase asks on the terminal, twice when a new state is made.
-func (e *Env) promptPassphrase(confirm bool) ([]byte, error) {
+// ReadPassphrase reads a passphrase file; a line end after the phrase is not part of it.
+func (e *Env) ReadPassphrase(name string) ([]byte, error) {
+	data, err := e.ReadFile(name, maxPassphrase)
+	if err != nil {
+		return nil, err
+	}
+	return []byte(strings.TrimRight(string(data), "\r\n")), nil
+}
+
+// OperatorPassphrase gives the passphrase of the operator who acts: his own file, else the one of the state.
+func (e *Env) OperatorPassphrase() ([]byte, error) {
+	if e.OperatorPassphraseFile != "" {
+		return e.ReadPassphrase(e.OperatorPassphraseFile)
+	}
+	return e.Passphrase(false)
+}
+
+// Ask asks for a secret on the terminal without showing it.
+func (e *Env) Ask(prompt string) ([]byte, error) {
 	file, ok := e.Stdin.(*os.File)
 	if !ok || !term.IsTerminal(int(file.Fd())) {
 		return nil, Hint(e.Err("потрібна парольна фраза", "a passphrase is needed"),
 			e.T("дайте --passphrase-file ФАЙЛ або $POSVID_PASSPHRASE", "give --passphrase-file FILE or $POSVID_PASSPHRASE"))
 	}
-	ask := func(uk, en string) ([]byte, error) {
-		fmt.Fprint(e.Stderr, e.T(uk, en))
-		defer fmt.Fprintln(e.Stderr)
-		return term.ReadPassword(int(file.Fd()))
-	}
-	first, err := ask("Парольна фраза: ", "Passphrase: ")
+	fmt.Fprint(e.Stderr, prompt)
+	defer fmt.Fprintln(e.Stderr)
+	return term.ReadPassword(int(file.Fd()))
+}
+
+// promptPassphrase asks on the terminal, twice when a new state is made.
+func (e *Env) promptPassphrase(confirm bool) ([]byte, error) {
+	first, err := e.Ask(e.T("Парольна фраза: ", "Passphrase: "))
 	if err != nil || !confirm {
 		return first, err
 	}
-	second, err := ask("Ще раз: ", "Again: ")
+	second, err := e.Ask(e.T("Ще раз: ", "Again: "))
 	if err != nil {
 		return nil, err
 	}
