@@ -78,3 +78,21 @@ func (s *Store) Check(ctx context.Context) error {
 		return nil
 	})
 }
+
+// Settings tells how the write connection is set up, for `posvid doctor`: the engine's pragmas that make
+// a commit durable, by name.
+func (s *Store) Settings(ctx context.Context) (map[string]string, error) {
+	out := make(map[string]string)
+	err := s.Update(ctx, func(itx issuer.Tx) error {
+		t := itx.(*tx)
+		for _, name := range []string{"journal_mode", "synchronous", "foreign_keys", "mmap_size", "cell_size_check", "busy_timeout"} {
+			var v string
+			if err := t.row("PRAGMA "+name, nil, &v); err != nil {
+				return err
+			}
+			out[name] = v
+		}
+		return nil
+	})
+	return out, err
+}

@@ -706,10 +706,14 @@ func TestTermBoundsLife(t *testing.T) {
 // [ISS-13] Another phone or other content replaces the ID; the old one is invalid from the same moment.
 func TestReplacement(t *testing.T) {
 	for name, change := range map[string]func(*world){
-		"phone":   func(w *world) { w.rekey(w.ids[0]) },
-		"rank":    func(w *world) { w.edit(w.ids[0], func(p *issuer.PostRow) { p.Record.Rank++ }) },
-		"post":    func(w *world) { w.edit(w.ids[0], func(p *issuer.PostRow) { p.Record.Position = "керівник відділу" }) },
-		"name":    func(w *world) { w.edit(w.ids[0], func(p *issuer.PostRow) { p.Record.Surname = "Гончаренко" }) },
+		"phone": func(w *world) { w.rekey(w.ids[0]) },
+		"rank":  func(w *world) { w.edit(w.ids[0], func(p *issuer.PostRow) { p.Record.Rank++ }) },
+		"post": func(w *world) {
+			w.edit(w.ids[0], func(p *issuer.PostRow) { p.Record.Position = "керівник відділу" })
+		},
+		"name": func(w *world) {
+			w.edit(w.ids[0], func(p *issuer.PostRow) { p.Record.Surname = "Гончаренко" })
+		},
 		"photo":   func(w *world) { w.edit(w.ids[0], func(p *issuer.PostRow) { p.Record.PhotoSHA256[3] ^= 1 }) },
 		"plastic": func(w *world) { w.edit(w.ids[0], func(p *issuer.PostRow) { p.Record.Plastic.Number = "777777" }) },
 	} {

@@ -58,8 +58,9 @@ type Store struct {
 
 	writeDB *sql.DB
 	readDB  *sql.DB
-	write   chan *conn // holds the one write connection when no transaction runs
-	read    chan *conn // idle read connections
+	write   chan *conn    // holds the one write connection when no transaction runs
+	read    chan *conn    // idle read connections
+	done    chan struct{} // closed by Close
 
 	mu      sync.Mutex
 	stopped error // first failure of the disk
@@ -90,7 +91,7 @@ func Open(path string, o Options) (*Store, error) {
 		o.Readers = max(2, runtime.GOMAXPROCS(0))
 	}
 	_, statErr := os.Stat(abs)
-	s := &Store{path: abs, sealer: o.Sealer, write: make(chan *conn, 1), read: make(chan *conn, o.Readers)}
+	s := &Store{path: abs, sealer: o.Sealer, write: make(chan *conn, 1), read: make(chan *conn, o.Readers), done: make(chan struct{})}
 	if s.writeDB, err = sql.Open("sqlite", dsn(abs, false)); err != nil {
 		return nil, fmt.Errorf("store: open: %w", err)
 	}
@@ -203,6 +204,7 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.closed = true
+	close(s.done)
 	s.mu.Unlock()
 	var errs []error
 	if s.readDB != nil {
@@ -257,6 +259,8 @@ func (s *Store) Update(ctx context.Context, f func(issuer.Tx) error) (err error)
 	var c *conn
 	select {
 	case c = <-s.write:
+	case <-s.done:
+		return ErrClosed
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -308,6 +312,8 @@ func (s *Store) View(ctx context.Context, f func(issuer.Tx) error) error {
 	var c *conn
 	select {
 	case c = <-s.read:
+	case <-s.done:
+		return ErrClosed
 	case <-ctx.Done():
 		return ctx.Err()
 	}
