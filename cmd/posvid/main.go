@@ -57,7 +57,7 @@ Try: posvid demo`),
 			withdrawCommand(env), stopCommand(env), publishCommand(env), auditCommand(env),
 		}},
 		{"holder", "Пред'явник:", "Holder:", []*cobra.Command{walletCommand(env)}},
-		{"anyone", "Кожному:", "Anyone:", append(verifyCommands(env), inspectCommand(env), demoCommand(env), doctorCommand(env), manCommand(env))},
+		{"anyone", "Кожному:", "Anyone:", append(verifyCommands(env), inspectCommand(env), demoCommand(env), benchCommand(env), doctorCommand(env), manCommand(env))},
 	}
 	for _, g := range groups {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: env.T(g.uk, g.en)})
