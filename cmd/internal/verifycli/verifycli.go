@@ -69,7 +69,27 @@ func Run(env *cli.Env, args []string) int {
 
 // Commands are the checkpoint's commands.
 func (p *Program) Commands() []*cobra.Command {
-	return []*cobra.Command{p.qr(), p.challenge(), p.bundle(), p.trust(), p.enrol(), p.doctor()}
+	commands := []*cobra.Command{p.qr(), p.challenge(), p.bundle(), p.trust(), p.enrol(), p.doctor()}
+	for _, c := range commands {
+		decideNothing(c)
+	}
+	return commands
+}
+
+// decideNothing makes every failure of a command one that decides nothing: at a checkpoint exit code 1 means that a person
+// was refused, which a missing file or a mistyped passphrase never says.
+func decideNothing(c *cobra.Command) {
+	if inner := c.RunE; inner != nil {
+		c.RunE = func(c *cobra.Command, args []string) error {
+			if err := inner(c, args); err != nil {
+				return &cli.Undecided{Err: err}
+			}
+			return nil
+		}
+	}
+	for _, sub := range c.Commands() {
+		decideNothing(sub)
+	}
 }
 
 func (p *Program) open() (*checkpoint.State, error) {
