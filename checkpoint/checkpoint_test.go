@@ -351,8 +351,16 @@ func TestUseKeepsOnlyTheFloor(t *testing.T) {
 			t.Errorf("%s: kept %v", name, kept)
 		}
 	}
-	if _, err := s.Use(w.bundles[2]); !errors.Is(err, trust.ErrRollback) {
+	_, err = s.Use(w.bundles[2])
+	if !errors.Is(err, trust.ErrRollback) {
 		t.Errorf("a file older than one used before: %v", err)
+	}
+	if v := s.Verify(verifier.Input{Text: w.code(after(3), 3, "", nil), At: after(3), BundleErr: err}, Gate{}); v.Code != verifier.BundleRollback {
+		t.Errorf("a verdict with that file: %s", v.Code)
+	}
+	_, err = s.Use([]byte("not a bundle"))
+	if v := s.Verify(verifier.Input{Text: w.code(after(3), 3, "", nil), At: after(3), BundleErr: err}, Gate{}); v.Code != verifier.BundleRefused {
+		t.Errorf("a verdict with a file that is no bundle: %s (%v)", v.Code, err)
 	}
 	if _, err := s.Install(w.bundles[2], after(3)); !errors.Is(err, trust.ErrRollback) {
 		t.Errorf("install of a bundle older than one used before: %v", err)

@@ -438,7 +438,7 @@ func (v *Verdict) judgePresentation(in *Input, b *trust.Bundle, policy trust.Cla
 	iat := unix(p.IssuedAt)
 	v.ClockOffset, v.HasOffset = seconds(shown-iat), true
 
-	level := L1
+	level := L1 // of what is signed; whatever the key had no right to is L0 in the end
 	if p.Audience == credential.AudienceAny {
 		v.pass(CheckAudience)
 		published, fresh := v.checkBeacon(b, p, now)
@@ -451,6 +451,9 @@ func (v *Verdict) judgePresentation(in *Input, b *trust.Bundle, policy trust.Cla
 	}
 	if v.checkPhoto(in.Photo, &t.Claims) && level == L2 && v.Answered {
 		level = L3
+	}
+	if !v.passed(CheckIssuerRight) {
+		level = L0
 	}
 	v.Level = level
 	want := max(Level(policy.MinLevel), in.MinLevel)
@@ -516,7 +519,7 @@ func (v *Verdict) checkBeacon(b *trust.Bundle, p *credential.Presentation, now i
 	if !ok || newest.N == 0 || v.Checks[CheckBundle].Result != Pass {
 		return time.Time{}, false
 	}
-	offset, ok := credential.Steps(newest.N, newest.Value, beacon, beaconSteps)
+	offset, ok := placeBeacon(newest.N, newest.Value, beacon)
 	if !ok {
 		v.fail(CheckBeacon, BeaconUnknown, locale.Args{})
 		return time.Time{}, false
@@ -530,6 +533,33 @@ func (v *Verdict) checkBeacon(b *trust.Bundle, p *credential.Presentation, now i
 	}
 	published = newest.Times[-offset]
 	return published, now-unix(published) <= int64(b.Policy().MaxBeaconAge()/time.Second)
+}
+
+// placeBeacon is credential.Steps with the likely places tried first: a phone is a few bundles behind this device or ahead
+// of it, and the far past, which takes ten times the work, is asked last.
+func placeBeacon(n uint64, newest, candidate credential.Beacon) (offset int, ok bool) {
+	if candidate.IsZero() || newest.IsZero() {
+		return 0, false
+	}
+	b := newest
+	for k := 0; k <= beaconSteps && uint64(k) <= n; k++ {
+		if b == candidate {
+			return -k, true
+		}
+		if uint64(k) < n {
+			b = credential.BeaconPrevious(n-uint64(k)-1, b)
+		}
+	}
+	for k := 1; k <= beaconSteps; k++ {
+		b := candidate
+		for top := n + uint64(k); top > n; top-- {
+			b = credential.BeaconPrevious(top-1, b)
+		}
+		if b == newest {
+			return k, true
+		}
+	}
+	return credential.Steps(n, newest, candidate, 0)
 }
 
 // suspectedClock says whose clock is the likelier to be wrong, when something signed by others tells.
