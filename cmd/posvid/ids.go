@@ -550,8 +550,11 @@ func publishCommand(env *cli.Env) *cobra.Command {
 	return command
 }
 
-// publish writes the publication of the body.
+// publish writes the publication of the body. Terms that have run out meanwhile are in it.
 func (b *openBody) publish(ctx context.Context, out string, at time.Time) (time.Time, error) {
+	if _, err := b.register.Sweep(ctx, at); err != nil {
+		return time.Time{}, err
+	}
 	publication, iat, err := b.body.Publish(ctx, at)
 	if err != nil {
 		return time.Time{}, err
