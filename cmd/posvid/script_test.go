@@ -1,0 +1,22 @@
+package main
+
+import (
+	"context"
+	"os"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/posvid/posvid/cmd/internal/script"
+	"github.com/posvid/posvid/cmd/internal/verifycli"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"posvid":        func() { os.Exit(run(context.Background(), script.Env("posvid"), os.Args[1:])) },
+		"posvid-verify": func() { os.Exit(verifycli.Run(script.Env("posvid-verify"), os.Args[1:])) },
+	})
+}
+
+// TestScripts follows an ID through both programs, by hand and by command only.
+func TestScripts(t *testing.T) { testscript.Run(t, script.Params("testdata")) }
