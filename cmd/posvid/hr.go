@@ -174,7 +174,7 @@ func writeReport(env *cli.Env, name string, s *hr.Snapshot, p *hr.Plan, at time.
 	if err := env.WriteFile(name, []byte(buffer.String()), 0o600); err != nil {
 		return err
 	}
-	env.Say("хто без посвідчення і чому: %s, %d осіб", "who gets no ID and why: %s, %d people", name, len(list))
+	env.Say("хто без посвідчення і чому: %s, осіб: %d", "who gets no ID and why: %s, people: %d", name, len(list))
 	return nil
 }
 
@@ -320,8 +320,17 @@ func (f *bodyFolder) approvalFile(n uint64, o issuer.Operator, part issuer.Appro
 	return f.file("plans", fmt.Sprintf("%d.%s-%d.approval", n, part, o.ID))
 }
 
-// sign signs a plan as its author or as its approver.
+// sign signs a plan as its author or as its approver. One operator is never both: the register would refuse the plan for ever.
 func (b *openBody) sign(plan *hr.Plan, o issuer.Operator, part issuer.ApprovalPart, at time.Time) (string, error) {
+	if part == issuer.PartApprover {
+		if _, err := os.Stat(b.approvalFile(plan.Number, o, issuer.PartAuthor)); err == nil {
+			return "", cli.Hint(b.env.Err("підписувач %d — автор плану %d, а другим підписувачем має бути інша особа", "operator %d is the author of plan %d, and the approver is a different person", o.ID, plan.Number),
+				b.env.T("posvid hr approve %d --as ІНШИЙ", "posvid hr approve %d --as ANOTHER", plan.Number))
+		}
+	} else if _, err := os.Stat(b.approvalFile(plan.Number, o, issuer.PartApprover)); err == nil {
+		return "", cli.Hint(b.env.Err("підписувач %d уже підписав план %d як другий, тож автором має бути інша особа", "operator %d has signed plan %d as its approver, so the author is a different person", o.ID, plan.Number),
+			b.env.T("posvid hr apply %d ФАЙЛ --as ІНШИЙ", "posvid hr apply %d FILE --as ANOTHER", plan.Number))
+	}
 	key, err := b.operatorKey(o)
 	if err != nil {
 		return "", err
@@ -334,12 +343,14 @@ func (b *openBody) sign(plan *hr.Plan, o issuer.Operator, part issuer.ApprovalPa
 	return name, cli.WriteAtomic(name, approval, 0o600)
 }
 
-// approvals reads every approval of plan n.
-func (f *bodyFolder) approvals(n uint64) ([][]byte, error) {
-	names, err := filepath.Glob(f.file("plans", fmt.Sprintf("%d.*.approval", n)))
+// approvals reads the author's signature under plan n and every approver's. Whoever applied it earlier as its author is not
+// the author of this attempt.
+func (f *bodyFolder) approvals(n uint64, author issuer.Operator) ([][]byte, error) {
+	names, err := filepath.Glob(f.file("plans", fmt.Sprintf("%d.%s-*.approval", n, issuer.PartApprover)))
 	if err != nil {
 		return nil, err
 	}
+	names = append(names, f.approvalFile(n, author, issuer.PartAuthor))
 	var all [][]byte
 	for _, name := range names {
 		file, err := os.Open(name)
@@ -430,7 +441,7 @@ func (b *openBody) apply(ctx context.Context, plan *hr.Plan, file staffFile, aut
 	if _, err := b.sign(plan, author, issuer.PartAuthor, at); err != nil {
 		return nil, err
 	}
-	approvals, err := b.approvals(plan.Number)
+	approvals, err := b.approvals(plan.Number, author)
 	if err != nil {
 		return nil, err
 	}

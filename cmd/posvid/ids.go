@@ -122,6 +122,11 @@ func slipsCommand(env *cli.Env) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if len(slips) == 0 {
+			env.Say("нікому: усі з правом на посвідчення вже мають талон або підключені; новий талон замість старого: --again; хто без посвідчення і чому: posvid hr plan --report",
+				"nobody: everyone with a right to an ID has a slip or is enrolled; a new slip for an old one: --again; who gets no ID and why: posvid hr plan --report")
+			return nil
+		}
 		name, err := b.name(ctx)
 		if err != nil {
 			return err
