@@ -29,11 +29,23 @@ func (r *Refusal) Unwrap() error { return r.Code }
 func (v *Verdict) Err() error {
 	switch {
 	case v.outcome() != Accept:
-		return newRefusal(v.code(), v.args)
+		return v.refusal()
 	case v.Simulated:
 		return ErrSimulated
 	}
 	return nil
+}
+
+// refusal is the error of a verdict that does not accept; where a key is at fault it names the key and the bundle.
+func (v *Verdict) refusal() *Refusal {
+	r := newRefusal(v.code(), v.args)
+	switch r.Code {
+	case IssuerUnknown, BundleTooOld:
+		r.Detail = fmt.Sprintf("issuer key %s not in bundle %d, which is %s old", v.kid, v.Bundle.Number, v.Bundle.Age)
+	case IssuerSignature, IssuerKeyCompromised, IssuerBody, IssuerKind:
+		r.Detail += fmt.Sprintf(" (key %s, bundle %d)", v.kid, v.Bundle.Number)
+	}
+	return r
 }
 
 func newRefusal(c Code, a locale.Args) *Refusal {

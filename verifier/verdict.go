@@ -151,6 +151,7 @@ type Verdict struct {
 	Lang      string // language of next_step in JSON: "uk" or "en"
 
 	args  locale.Args // of Code
+	kid   keys.KeyID  // that the token names, for errors; not trusted
 	fault string      // with Internal: for the log, never for people
 }
 

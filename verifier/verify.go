@@ -293,7 +293,8 @@ func (v *Verdict) checkClock(in *Input, b *trust.Bundle, now int64) {
 
 // checkIssuer finds the key that signed the token. It returns nil unless one did and the claims can be read.
 func (v *Verdict) checkIssuer(t *credential.UnverifiedToken, b *trust.Bundle, policy trust.ClassPolicy, now int64) (*credential.Token, *trust.Right) {
-	candidates := b.IssuerKeys(t.UnverifiedKeyID())
+	v.kid = t.UnverifiedKeyID()
+	candidates := b.IssuerKeys(v.kid)
 	if len(candidates) == 0 {
 		if age := now - unix(b.IssuedAt()); age > int64(policy.StatusAge/time.Second) {
 			v.fail(CheckIssuerKey, BundleTooOld, locale.Args{Shift: seconds(age)})
@@ -631,7 +632,7 @@ func CheckToken(token []byte, b *trust.Bundle, at time.Time) (err error) {
 	t, parseErr := credential.ParseToken(token)
 	if parseErr != nil {
 		v.fail(CheckDecode, decodeCode(parseErr), locale.Args{})
-		return newRefusal(v.Code, v.args)
+		return v.refusal()
 	}
 	parsed, right := v.checkIssuer(t, b, b.Policy().For(trust.ClassNone), now)
 	if parsed != nil {
@@ -639,7 +640,7 @@ func CheckToken(token []byte, b *trust.Bundle, at time.Time) (err error) {
 		v.checkValidity(&parsed.Claims, now)
 	}
 	if v.Code != "" {
-		return newRefusal(v.Code, v.args)
+		return v.refusal()
 	}
 	for _, c := range [...]int{CheckBundle, CheckClock, CheckIssuerKey, CheckIssuerSignature, CheckIssuerRight, CheckValidity} {
 		if !v.passed(c) {

@@ -775,6 +775,33 @@ func TestCheckToken(t *testing.T) {
 	}
 }
 
+func TestErrorsNameWhatHelps(t *testing.T) {
+	w := newWorld(t)
+	k := issuerKey(t, "stranger")
+	v := verifier.Verify(w.input(w.text(code{issuer: &k})))
+	want := fmt.Sprintf("verifier: issuer key %s not in bundle 10, which is 1h0m0s old [issuer-unknown]", k.IssuerPublic().KeyID())
+	if err := v.Err(); err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+	v = verifier.Verify(aged(660)(w))
+	if err := v.Err(); err == nil || err.Error() != "verifier: code made 11m0s ago, refused after 10m0s [presentation-stale]" {
+		t.Errorf("%v", err)
+	}
+	v = verifier.Verify(at(base.Add(26*time.Hour), code{})(w))
+	if err := v.Err(); err == nil || err.Error() != "verifier: status list is 26h0m0s old, policy allows 24h0m0s [status-stale]" {
+		t.Errorf("%v", err)
+	}
+	for _, c := range verifier.Codes() {
+		if c == verifier.OK || c == verifier.Internal {
+			continue
+		}
+		v := verifier.Verdict{Outcome: c.Outcome(), Code: c}
+		if err := v.Err(); err == nil || strings.Contains(err.Error(), "unexpected fault") {
+			t.Errorf("%s has no detail of its own: %v", c, err)
+		}
+	}
+}
+
 func TestInputIsOnlyRead(t *testing.T) {
 	w := newWorld(t)
 	in := w.input(w.text(code{}))
