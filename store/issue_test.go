@@ -753,13 +753,7 @@ func TestOvertakenWhileSigning(t *testing.T) {
 	w = newWorld(t, 12, func(c *issuer.Config) {
 		c.Signer = spySigner{c.Signer, func([]byte) {
 			once.Do(func() {
-				register, err := issuer.OpenRegister(ctx, w.s)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				_ = register
-				// A dismissal in the words of the store: the entitlement ends and what is at work is given up.
+				// The entitlement ends, and another process that looks at it gives up what is at work.
 				w.edit(w.ids[3], func(p *issuer.PostRow) { p.Status = hr.StatusDismissed })
 				if res, err := w.b2().Issue(ctx, testTime, w.ids[3]); err != nil || !errors.Is(res[0].Err, issuer.ErrNotEntitled) {
 					t.Errorf("second process: %v %v", res, err)
