@@ -149,16 +149,14 @@ func (k *challengeBook) ask(nonce [16]byte, replayKey [32]byte) verifier.Challen
 	}
 	age := k.state.age(o, boot, since, k.at)
 	if o.UsedBy != "" {
-		if o.UsedBy != usedBy(nonce, replayKey) {
-			return verifier.ChallengeUsed
-		}
 		used := k.at.Sub(time.Unix(o.UsedDay, 0))
 		if boot != "" {
 			used = since - time.Duration(o.UsedAt)*time.Millisecond
 		}
-		if age <= keepChallenge && used >= 0 && used <= sameReading {
+		if o.UsedBy == usedBy(nonce, replayKey) && age <= keepChallenge && used >= 0 && used <= sameReading {
 			return verifier.ChallengeOpen
 		}
+		return verifier.ChallengeUsed
 	}
 	if age > ChallengeTerm {
 		return verifier.ChallengeExpired

@@ -934,6 +934,37 @@ func TestChallengeIsOneUse(t *testing.T) {
 	}
 }
 
+// An answer that was accepted lets nobody in a second time: not the next person who holds up a picture of it, and not
+// while the challenge itself would still run.
+func TestAnswerIsNotAcceptedAgain(t *testing.T) {
+	w := worldOf(t, 1)
+	s, k, n := enrolledDevice(t, w)
+	at := after(n)
+	for _, boot := range []bool{true, false} {
+		for _, c := range []struct {
+			later time.Duration
+			want  verifier.Code
+		}{{0, verifier.OK}, {10 * time.Second, verifier.OK}, {11 * time.Second, verifier.NonceUsed}, {50 * time.Second, verifier.NonceUsed},
+			{61 * time.Second, verifier.NonceUsed}, {-time.Second, verifier.NonceUsed}} {
+			clock := &fakeBoot{"one", time.Hour, boot}
+			s.clock = clock.now
+			_, challenge, err := s.NewChallenge(k, at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer := verifier.Input{Text: w.code(at, n, credential.VerifierAudience(challenge.VerifierID), challenge.Nonce[:]), At: at}
+			if v := s.Verify(answer, Gate{}); v.Outcome != verifier.Accept {
+				t.Fatalf("boot clock %v: first answer: %s", boot, v.Code)
+			}
+			clock.since += c.later
+			answer.At = at.Add(c.later)
+			if v := s.Verify(answer, Gate{}); v.Code != c.want {
+				t.Errorf("boot clock %v: the same answer %s later: %s, want %s", boot, c.later, v.Code, c.want)
+			}
+		}
+	}
+}
+
 // fakeBoot is a boot clock that a test moves.
 type fakeBoot struct {
 	boot  string

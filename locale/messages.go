@@ -174,7 +174,7 @@ var texts = map[string]message{
 		cause:    pair{"Відповідь справжня, але час запиту вже вийшов.", "The answer is genuine, but the time of the challenge is over."}},
 	"nonce-used": {step: "wrong-request",
 		headline: pair{"На цей запит уже відповіли", "The challenge was answered before"},
-		cause:    pair{"На цей запит уже прийнято іншу відповідь.", "Another answer to this challenge has been taken already."}},
+		cause:    pair{"На цей запит відповідь уже прийнято, удруге її не приймають.", "This challenge has had its answer, and takes none again."}},
 	"already-shown": {step: "repeated",
 		headline: pair{"Цей код уже показували", "This code was shown before"},
 		cause:    pair{"Той самий код зчитано тут {shift} тому.", "The same code was read here {shift} ago."}},

@@ -77,7 +77,7 @@ const (
 	ClockAhead     Code = "clock-ahead"      // the code is from more than 600 s ahead
 	ClockDiffers   Code = "clock-differs"    // outside the window, within 600 s
 	NonceExpired   Code = "nonce-expired"    // the challenge is older than 60 s
-	NonceUsed      Code = "nonce-used"       // the challenge has been answered by another code
+	NonceUsed      Code = "nonce-used"       // the challenge has been answered, by another code or more than 10 s ago
 	PhotoMismatch  Code = "photo-mismatch"   // the compared picture is not the signed one
 	LevelTooLow    Code = "level-too-low"    // below what the policy or the caller asks for
 )

@@ -135,7 +135,7 @@ func detail(c Code, a locale.Args) string {
 	case NonceExpired:
 		return "answer came after the challenge had ended"
 	case NonceUsed:
-		return "challenge was answered by another code"
+		return "challenge has been answered already"
 	case AlreadyShown:
 		return fmt.Sprintf("same code was read %s ago", a.Shift)
 	case PhotoMismatch:

@@ -27,8 +27,8 @@ type ChallengeState uint8
 // States of a challenge. The zero value refuses.
 const (
 	ChallengeUnknown ChallengeState = iota // not made here
-	ChallengeOpen                          // made here, in time, and not answered by any other code
-	ChallengeUsed                          // answered by another code
+	ChallengeOpen                          // made here, in time, and not answered, but perhaps by this very reading
+	ChallengeUsed                          // answered by another code, or by this one in an earlier reading
 	ChallengeExpired                       // made here, but its time is over
 )
 
@@ -63,7 +63,7 @@ type Input struct {
 	Photo      Photo       // what the guard compared
 
 	// Nonce tells the state of one of this device's challenges for the code with this replay key: a challenge that
-	// the very same code has answered is still open for it. Nil knows no challenge.
+	// the very same code has answered is still open for it during the same reading. Nil knows no challenge.
 	Nonce func(nonce [16]byte, replayKey [32]byte) ChallengeState
 	// Seen tells when a code with this replay key was first read here. Nil leaves the replay check out.
 	Seen func(replayKey [32]byte) (first time.Time, ok bool)
