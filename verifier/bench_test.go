@@ -29,7 +29,7 @@ func BenchmarkVerify(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	const block = 20
+	const block = 4
 	var ours, raw []float64
 	for b.Loop() {
 		start := time.Now()
