@@ -34,14 +34,15 @@ const (
 )
 
 // PublicKey verifies signatures of exactly one algorithm. It is immutable and safe for parallel use; it holds the
-// key ready for use, so verifying again costs no parsing. The zero value verifies nothing.
+// key ready for use, so verifying again costs no parsing. An ML-DSA key, which takes twenty times its encoded size, is
+// unpacked at its first use: a file may name many keys that nobody ever asks. The zero value verifies nothing.
 type PublicKey struct {
 	alg   Algorithm
 	ec    ecdsa.PublicKey // EC2 key
 	xy    [2 * 48]byte    // coordinates of an EC2 key, size bytes each; x alone of an Ed25519 key
 	size  int             // bytes of one coordinate; 0 for ML-DSA
-	mldsa *mldsa65.PublicKey
-	akp   []byte // encoded ML-DSA key
+	mldsa func() *mldsa65.PublicKey // unpacks akp when it is first needed, nil for other algorithms
+	akp   []byte                    // encoded ML-DSA key
 }
 
 func (k *PublicKey) x() []byte { return k.xy[:k.size] }
@@ -135,11 +136,16 @@ func isSmallOrder(y [32]byte) bool {
 }
 
 func newMLDSA(k []byte) (*PublicKey, error) {
-	pub := new(mldsa65.PublicKey)
-	if err := pub.UnmarshalBinary(k); err != nil {
+	if len(k) != mldsa65.PublicKeySize {
 		return nil, refuse(ErrKey, "ML-DSA-65 key of %d bytes, want %d", len(k), mldsa65.PublicKeySize)
 	}
-	return &PublicKey{alg: MLDSA65, mldsa: pub, akp: bytes.Clone(k)}, nil
+	akp := bytes.Clone(k)
+	unpack := sync.OnceValue(func() *mldsa65.PublicKey {
+		pub := new(mldsa65.PublicKey)
+		pub.Unpack((*[mldsa65.PublicKeySize]byte)(akp)) // every string of this length is a key (FIPS 204, Algorithm 23)
+		return pub
+	})
+	return &PublicKey{alg: MLDSA65, mldsa: unpack, akp: akp}, nil
 }
 
 // ParseCompressedP256 makes a P-256 key of its x coordinate, 32 bytes big-endian, and the sign of y (true = odd).
@@ -397,7 +403,7 @@ func (k *PublicKey) Verify(toBeSigned, sig []byte) error {
 	case Ed25519:
 		good = ed25519.Verify(k.x(), toBeSigned, sig)
 	case MLDSA65:
-		good = mldsa65.Verify(k.mldsa, toBeSigned, nil, sig)
+		good = mldsa65.Verify(k.mldsa(), toBeSigned, nil, sig)
 	}
 	if !good {
 		return refuse(ErrSignature, "signature does not verify (%s)", k.alg)
@@ -500,7 +506,7 @@ func (k *PublicKey) Crypto() crypto.PublicKey {
 	case Ed25519:
 		return ed25519.PublicKey(bytes.Clone(k.x()))
 	case MLDSA65:
-		return k.mldsa
+		return k.mldsa()
 	}
 	return nil
 }
