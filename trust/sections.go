@@ -73,12 +73,17 @@ func (l *lazy[T]) open(decode func([]byte) (T, error)) (T, error) {
 	return l.value, l.err
 }
 
-// sectionLimits bounds what the gate lets through for a section that is decoded whole.
-var sectionLimits = cose.Limits{Bytes: MaxBundle, Depth: 8, Items: 1 << 20, String: MaxBundle}
+// sectionItems is the most entries of one array or map in a section that is decoded whole. An entry of one byte becomes
+// a hundred in memory, so the gate counts before anything is decoded.
+var sectionItems = map[string]int{
+	sectionBeacon: maxBeaconTimes, sectionBodies: MaxBodies, sectionCards: maxCertificates, sectionKeys: MaxIssuerKeys,
+	sectionPolicy: 1 << 8, sectionTexts: maxTexts, sectionVerifiers: MaxVerifiers,
+}
 
 // unmarshalSection decodes a section; the kind of its error is ErrSection.
 func unmarshalSection(name string, data []byte, v any) error {
-	if err := cose.Unmarshal(data, v, sectionLimits); err != nil {
+	limits := cose.Limits{Bytes: MaxBundle, Depth: 8, Items: sectionItems[name], String: MaxBundle}
+	if err := cose.Unmarshal(data, v, limits); err != nil {
 		return refuse(ErrSection, "section %s: %v", name, err)
 	}
 	return nil
@@ -222,9 +227,6 @@ func readKeys(data []byte) ([]IssuerKey, map[keys.KeyID]keySpan, error) {
 	if err := unmarshalSection(sectionKeys, data, &wires); err != nil {
 		return nil, nil, err
 	}
-	if len(wires) > MaxIssuerKeys {
-		return nil, nil, refuse(ErrTooLarge, "section keys: %d keys, limit %d", len(wires), MaxIssuerKeys)
-	}
 	all := make([]numberedKey, 0, len(wires))
 	for i := range wires {
 		k, err := wires[i].read()
@@ -336,9 +338,6 @@ func readBodies(data []byte) (map[string]BodyEntry, error) {
 	if err := unmarshalSection(sectionBodies, data, &wires); err != nil {
 		return nil, err
 	}
-	if len(wires) > MaxBodies {
-		return nil, refuse(ErrTooLarge, "section bodies: %d entries, limit %d", len(wires), MaxBodies)
-	}
 	bodies := make(map[string]BodyEntry, len(wires))
 	for i, w := range wires {
 		if err := checkBody(w.EDRPOU, w.Name, w.NameEN, w.Phone); err != nil {
@@ -436,9 +435,6 @@ func readVerifiers(data []byte) (map[uint64]VerifierEntry, error) {
 	var wires []wireVerifier
 	if err := unmarshalSection(sectionVerifiers, data, &wires); err != nil {
 		return nil, err
-	}
-	if len(wires) > MaxVerifiers {
-		return nil, refuse(ErrTooLarge, "section verifiers: %d entries, limit %d", len(wires), MaxVerifiers)
 	}
 	out := make(map[uint64]VerifierEntry, len(wires))
 	for i := range wires {

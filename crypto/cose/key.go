@@ -38,9 +38,9 @@ const (
 // unpacked at its first use: a file may name many keys that nobody ever asks. The zero value verifies nothing.
 type PublicKey struct {
 	alg   Algorithm
-	ec    ecdsa.PublicKey // EC2 key
-	xy    [2 * 48]byte    // coordinates of an EC2 key, size bytes each; x alone of an Ed25519 key
-	size  int             // bytes of one coordinate; 0 for ML-DSA
+	ec    ecdsa.PublicKey           // EC2 key
+	xy    [2 * 48]byte              // coordinates of an EC2 key, size bytes each; x alone of an Ed25519 key
+	size  int                       // bytes of one coordinate; 0 for ML-DSA
 	mldsa func() *mldsa65.PublicKey // unpacks akp when it is first needed, nil for other algorithms
 	akp   []byte                    // encoded ML-DSA key
 }
