@@ -286,6 +286,9 @@ func (b *openBody) issue(ctx context.Context, out string, at time.Time) (*issueR
 	if _, _, err := b.body.Recover(ctx, at); err != nil {
 		return nil, err
 	}
+	if _, err := b.register.Sweep(ctx, at); err != nil { // what ran out or came back since the last time
+		return nil, err
+	}
 	report := &issueReport{deliveries: map[int64]string{}}
 	each := func(r issuer.Result) error {
 		switch {
