@@ -170,7 +170,12 @@ func (f *bodyFolder) openStore() (*store.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return store.Open(f.file("body.db"), store.Options{Sealer: sealer})
+	database, err := store.Open(f.file("body.db"), store.Options{Sealer: sealer})
+	if errors.Is(err, store.ErrDamaged) {
+		return nil, cli.Hint(fmt.Errorf("%s: %w", f.env.T("сховище органу "+f.edrpou+" пошкоджено", "the store of body "+f.edrpou+" is damaged"), err),
+			f.env.T("відновіть body.db з копії; пошкоджений файл збережіть", "restore body.db from a copy; keep the damaged file"))
+	}
+	return database, err
 }
 
 // openBody is an opened body: its store, its pipeline and its register.

@@ -137,9 +137,11 @@ func hrCheckCommand(env *cli.Env) *cobra.Command {
 			}
 			tellSnapshot(env, snapshot, photoProblems)
 			if report != "" {
-				return writeReport(env, report, snapshot, nil, env.Now())
+				if err := writeReport(env, report, snapshot, nil, env.Now()); err != nil {
+					return err
+				}
 			}
-			return nil
+			return nothingTaken(env, snapshot)
 		},
 	}
 	file.flags(command)
@@ -162,6 +164,15 @@ func tellSnapshot(env *cli.Env, s *hr.Snapshot, photoProblems []hr.Problem) {
 		env.Print("%s", "%s", p.Format(env.Lang))
 	}
 	env.Print("рядків: %d, прийнято: %d, відкладено до виправлення: %d", "rows: %d, taken: %d, set aside: %d", s.Rows, len(s.Records), len(s.SetAside))
+}
+
+// nothingTaken refuses a file of which no row could be taken: that is the wrong file, not a body where nobody works.
+func nothingTaken(env *cli.Env, s *hr.Snapshot) error {
+	if s.Rows == 0 || len(s.Records) > 0 {
+		return nil
+	}
+	return cli.Hint(env.Err("жодного рядка не прийнято", "no row was taken"),
+		env.T("чи це файл цього органу? причини названо вище", "is it this body's file? the reasons stand above"))
 }
 
 // writeReport writes «хто без посвідчення і чому».
@@ -230,12 +241,15 @@ func hrPlanCommand(env *cli.Env) *cobra.Command {
 		for _, id := range different {
 			answers = append(answers, hr.Answer{Question: id})
 		}
+		tellSnapshot(env, snapshot, photoProblems)
+		if err := nothingTaken(env, snapshot); err != nil {
+			return err
+		}
 		at := env.Now()
 		plan, name, err := b.plan(ctx, snapshot, answers, at)
 		if err != nil {
 			return err
 		}
-		tellSnapshot(env, snapshot, photoProblems)
 		tellPlan(env, plan)
 		env.Print("план %d: %s", "plan %d: %s", plan.Number, name)
 		if report != "" {

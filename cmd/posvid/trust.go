@@ -322,6 +322,9 @@ func validFrom(r *trust.Register, kid keys.KeyID) time.Time {
 
 // bundle carries publications and makes the next bundle.
 func (o *operatorFolder) bundle(publications [][]byte, at time.Time) (data []byte, number uint64, err error) {
+	if _, err := o.register(); err != nil {
+		return nil, 0, err
+	}
 	beacon, err := o.beacon()
 	if err != nil {
 		return nil, 0, err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -51,7 +52,12 @@ func doctorCommand(env *cli.Env) *cobra.Command {
 				}
 				b, err := folder.open(c.Context(), false, false)
 				if err != nil {
-					bad(env.T("перевірте парольну фразу і диск", "check passphrase and disk"), "орган %s: %v", "body %s: %v", edrpou, err)
+					remedy := env.T("перевірте парольну фразу і диск", "check passphrase and disk")
+					var hinted *cli.Hinted
+					if errors.As(err, &hinted) {
+						remedy = hinted.Hint
+					}
+					bad(remedy, "орган %s: %v", "body %s: %v", edrpou, err)
 					continue
 				}
 				if err := b.store.Check(c.Context()); err != nil {

@@ -705,7 +705,7 @@ func (p *Program) Diagnose(w io.Writer, at time.Time) int {
 	}
 	switch {
 	case info.FloorErr != nil:
-		bad("posvid-verify bundle install --recover ФАЙЛ", "posvid-verify bundle install --recover FILE", "нижню межу часу втрачено", "the clock floor is lost")
+		bad("posvid-verify bundle install ФАЙЛ", "posvid-verify bundle install FILE", "нижню межу часу втрачено", "the clock floor is lost")
 	case !info.Floor.IsZero() && at.Before(info.Floor.Add(-2*time.Minute)):
 		bad("виставте дату й час", "set date and time", "годинник показує %s, а підписаний час уже %s", "the clock shows %s, a signed time is %s already", locale.Moment(env.Lang, at), locale.Moment(env.Lang, info.Floor))
 	default:
