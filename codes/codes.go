@@ -12,7 +12,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"unicode/utf8"
 )
 
 // Kind says what a number stands for. Numbers of different kinds are independent of each other.
@@ -165,13 +164,8 @@ func checkText(s string) error {
 	if len(s) > MaxText {
 		return textError(fmt.Sprintf("%d bytes, want at most %d", len(s), MaxText))
 	}
-	if !utf8.ValidString(s) {
-		return textError("not UTF-8")
-	}
-	for i := 0; i < len(s); i++ {
-		if s[i] < 0x20 || s[i] == 0x7f {
-			return textError("control character")
-		}
+	if problem := badText([]byte(s)); problem != "" {
+		return textError(problem)
 	}
 	return nil
 }

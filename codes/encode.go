@@ -166,7 +166,8 @@ func (r *scanner) text(what string) ([]byte, error) {
 }
 
 // badText says what is wrong with a text; "" for a good one. It is one pass, with a short way for ASCII and for the two
-// bytes of a Cyrillic letter: a table of 100,000 names is read at each start of a checkpoint.
+// bytes of a Cyrillic letter: a table of 100,000 names is read at each start of a checkpoint. The rule for characters is
+// that of every name in a service ID (docs/spec/credential.md, CRED-10).
 func badText(s []byte) string {
 	for i := 0; i < len(s); {
 		switch b := s[i]; {
@@ -174,12 +175,15 @@ func badText(s []byte) string {
 			return "control character"
 		case b < utf8.RuneSelf:
 			i++
-		case b >= 0xc2 && b <= 0xdf && i+1 < len(s) && s[i+1]&0xc0 == 0x80:
+		case b >= 0xd0 && b <= 0xd3 && i+1 < len(s) && s[i+1]&0xc0 == 0x80:
 			i += 2
 		default:
 			r, size := utf8.DecodeRune(s[i:])
-			if r == utf8.RuneError && size == 1 {
+			switch {
+			case r == utf8.RuneError && size == 1:
 				return "not UTF-8"
+			case r >= 0x80 && r < 0xa0, r == 0x061c, r == 0x200e, r == 0x200f, r >= 0x2028 && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
+				return "control character"
 			}
 			i += size
 		}

@@ -238,10 +238,8 @@ func checkText(name, s string, most int) error {
 	if len(s) == 0 || len(s) > most {
 		return fail(ErrClaim, "%s: %d bytes, want 1 to %d", name, len(s), most)
 	}
-	for i := range len(s) {
-		if s[i] < 0x20 || s[i] == 0x7f {
-			return fail(ErrClaim, "%s: control character", name)
-		}
+	if !cose.OneLine(s) {
+		return fail(ErrClaim, "%s: control character", name)
 	}
 	if !utf8.ValidString(s) {
 		return fail(ErrClaim, "%s: not UTF-8", name)

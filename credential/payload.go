@@ -80,10 +80,8 @@ func (r *payloadReader) str(claim string, most int) (string, error) {
 	if len(b) == 0 || len(b) > most {
 		return "", fail(ErrMalformed, "%s: %d bytes, want 1 to %d", claim, len(b), most)
 	}
-	for _, c := range b {
-		if c < 0x20 || c == 0x7f {
-			return "", fail(ErrMalformed, "%s: control character", claim)
-		}
+	if !cose.OneLine(b) {
+		return "", fail(ErrMalformed, "%s: control character", claim)
 	}
 	if r.text == "" {
 		r.text = string(r.data)

@@ -646,12 +646,23 @@ func TestSmallSections(t *testing.T) {
 	for name, bad := range map[string][]wireBody{
 		"twice": {{EDRPOU: edrpou(1), Name: "a"}, {EDRPOU: edrpou(1), Name: "a"}}, "unordered": {{EDRPOU: edrpou(2), Name: "a"}, {EDRPOU: edrpou(1), Name: "a"}},
 		"no name": {{EDRPOU: edrpou(1)}}, "letters": {{EDRPOU: "1234567А", Name: "a"}}, "all zero": {{EDRPOU: "00000000", Name: "a"}}, "long phone": {{EDRPOU: edrpou(1), Name: "a", Phone: strings.Repeat("1", 33)}},
-		"line separator": {{EDRPOU: edrpou(1), Name: "a\u2028b"}},
+		"line separator": {{EDRPOU: edrpou(1), Name: "a\u2028b"}}, "terminal command": {{EDRPOU: edrpou(1), Name: "a\u009b2Jb"}},
+		"turned phone": {{EDRPOU: edrpou(1), Name: "a", Phone: "\u202e1"}},
 	} {
 		sections := maps.Clone(base)
 		sections[sectionBodies], _ = cose.Marshal(bad)
 		_, err := Open(assembled(t, r, 1, day(1), sections), r.RootFingerprint())
 		wantError(t, "bodies "+name, err, ErrSection)
+	}
+	for name, bad := range map[string]map[string]Text{
+		"two lines": {"a": {UK: "x\ny"}}, "terminal command": {"a": {EN: "\x1b[2J"}}, "C1": {"a": {UK: "\u009b"}}, "long": {"a": {UK: strings.Repeat("a", maxText+1)}},
+		"key of two lines": {"a\n": {UK: "x"}}, "no key": {"": {UK: "x"}},
+	} {
+		sections := maps.Clone(base)
+		sections[sectionTexts], _ = cose.Marshal(bad)
+		_, err := Open(assembled(t, r, 1, day(1), sections), r.RootFingerprint())
+		wantError(t, "texts "+name, err, ErrSection)
+		wantError(t, "set texts "+name, r.SetTexts(bad), ErrArgument)
 	}
 	// Lists and tables of bodies that are not there, names that name nothing, and a section that nobody knows.
 	for name, section := range map[string]string{

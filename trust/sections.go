@@ -321,13 +321,13 @@ func checkBody(edrpou, name, nameEN, phone string) error {
 	return checkLine("duty phone", phone, 0, maxPhone)
 }
 
-// checkLine holds a text to its length in bytes and refuses control characters, which could forge a second line on
-// a guard's screen. Valid UTF-8 is the gate's part on input, and cose.Marshal's on output.
+// checkLine holds a text to its length in bytes and to one line of a guard's screen. Valid UTF-8 is the gate's part on
+// input, and cose.Marshal's on output.
 func checkLine(what, text string, least, most int) error {
 	if len(text) < least || len(text) > most {
 		return refuse(ErrArgument, "%s of %d bytes, want %d to %d", what, len(text), least, most)
 	}
-	if strings.ContainsFunc(text, func(r rune) bool { return r < 0x20 || r == 0x7f || r == 0x2028 || r == 0x2029 }) {
+	if !cose.OneLine(text) {
 		return refuse(ErrArgument, "%s holds a control character", what)
 	}
 	return nil
@@ -568,8 +568,10 @@ func checkTexts(texts map[string]Text) error {
 		if err := checkLine("key of a text", key, 1, 64); err != nil {
 			return err
 		}
-		if len(t.UK) > maxText || len(t.EN) > maxText {
-			return refuse(ErrTooLarge, "text of more than %d bytes", maxText)
+		for _, text := range [2]string{t.UK, t.EN} {
+			if err := checkLine("text", text, 0, maxText); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
