@@ -8,6 +8,7 @@ import (
 
 	"github.com/posvid/posvid/codes"
 	"github.com/posvid/posvid/credential"
+	"github.com/posvid/posvid/crypto/cose"
 	"github.com/posvid/posvid/locale"
 	"github.com/posvid/posvid/trust"
 )
@@ -169,13 +170,16 @@ func (v *Verdict) run(in *Input) {
 		v.checkBundle(b, now)
 		v.checkClock(in, b, now)
 	}
-	p := v.decode(in.Text)
+	p, data := v.decode(in.Text)
 	if p == nil || b == nil {
 		return
 	}
 	policy := b.Policy().For(in.Class)
 	token, right := v.checkIssuer(p.Token(), b, policy, now)
 	if token == nil {
+		if v.Checks[CheckIssuerSignature].Code == IssuerSignature {
+			v.lookAgain(tokenIn(data), b)
+		}
 		return
 	}
 	v.checkRight(&token.Claims, right)
@@ -189,6 +193,9 @@ func (v *Verdict) run(in *Input) {
 		v.pass(CheckHolderSignature)
 	case credential.IsBadSignature(err), errors.Is(err, credential.ErrNoHolder):
 		v.fail(CheckHolderSignature, HolderSignature, locale.Args{})
+		if m, err := cose.ParseSign1(data, presentationFrame); err == nil && wrongLength(m) {
+			v.fail(CheckDecode, Malformed, locale.Args{})
+		}
 	default: // the holder signed it, but it says what no presentation may say
 		v.pass(CheckHolderSignature)
 		v.fail(CheckDecode, decodeCode(err), locale.Args{})
@@ -236,29 +243,70 @@ func decodeCode(err error) Code {
 	return Malformed
 }
 
-func (v *Verdict) decode(text string) *credential.UnverifiedPresentation {
+// decode reads the frame, and returns the bytes behind the text too.
+func (v *Verdict) decode(text string) (*credential.UnverifiedPresentation, []byte) {
 	prefix, data, err := credential.DecodeText(text)
 	switch {
 	case errors.Is(err, credential.ErrNotServiceID), err == nil && prefix != credential.Prefix:
 		v.fail(CheckText, NotAServiceID, locale.Args{})
-		return nil
+		return nil, nil
 	case err != nil:
 		// The text of a challenge is not ours to judge, damaged or not.
 		if len(text) < len(credential.Prefix) || text[:len(credential.Prefix)] != credential.Prefix {
 			v.fail(CheckText, NotAServiceID, locale.Args{})
-			return nil
+			return nil, nil
 		}
 		v.fail(CheckText, TextMalformed, locale.Args{})
-		return nil
+		return nil, nil
 	}
 	v.pass(CheckText)
 	p, err := credential.ParsePresentation(data)
 	if err != nil {
 		v.fail(CheckDecode, decodeCode(err), locale.Args{})
-		return nil
+		return nil, nil
 	}
 	v.pass(CheckDecode)
-	return p
+	return p, data
+}
+
+// Frames of the two signed objects, for a second look at one whose signature does not verify.
+var (
+	presentationFrame = cose.Profile{Type: cose.TypePresentation, Limits: cose.Limits{Bytes: credential.MaxPresentation, Depth: 8, Items: 64, String: credential.MaxPresentation}}
+	tokenFrame        = cose.Profile{Type: cose.TypeToken, Limits: cose.Limits{Bytes: credential.MaxToken, Depth: 8, Items: 64, String: credential.MaxToken}}
+)
+
+// wrongLength reports a signature that no key of its algorithm could have made.
+func wrongLength(m *cose.Sign1) bool {
+	return len(m.Signature) != m.Header.Algorithm.SignatureSize()
+}
+
+// tokenIn is the token inside a presentation, nil when there is none.
+func tokenIn(presentation []byte) []byte {
+	m, err := cose.ParseSign1(presentation, presentationFrame)
+	if err != nil {
+		return nil
+	}
+	return m.Header.KCWT
+}
+
+// lookAgain tells a token that is ill-formed from one that nobody signed: its signature has a length that no key makes,
+// or does verify, and what is wrong is the holder key inside.
+func (v *Verdict) lookAgain(token []byte, b *trust.Bundle) {
+	m, err := cose.ParseSign1(token, tokenFrame)
+	if err != nil {
+		return
+	}
+	for _, k := range b.IssuerKeys(v.kid) {
+		if k.Key.Algorithm() == m.Header.Algorithm && wrongLength(m) {
+			v.fail(CheckDecode, Malformed, locale.Args{})
+			return
+		}
+		if k.Key.Verify(m) == nil {
+			v.Checks[CheckIssuerSignature] = Check{Name: checkNames[CheckIssuerSignature], Result: Pass}
+			v.fail(CheckDecode, Malformed, locale.Args{})
+			return
+		}
+	}
 }
 
 func (v *Verdict) checkBundle(b *trust.Bundle, now int64) {
