@@ -3,6 +3,8 @@ package credential
 import (
 	"crypto/sha256"
 	"encoding/binary"
+
+	"github.com/posvid/posvid/crypto/cose"
 )
 
 // Beacon is one value of the trust operator's freshness chain. A value is published with each trust bundle and
@@ -34,6 +36,7 @@ func BeaconPrevious(n uint64, next Beacon) Beacon {
 // BeaconChain is a chain made ahead from a secret seed, b(0) to b(last). The trust operator keeps the seed as
 // it keeps a private key: who has it can make codes for days to come. It prints as [redacted].
 type BeaconChain struct {
+	cose.Redacted
 	seed [32]byte
 	last uint64
 }
@@ -66,12 +69,6 @@ func (c *BeaconChain) At(n uint64) (Beacon, bool) {
 	}
 	return b, true
 }
-
-// String returns "[redacted]", so that a seed does not reach a log.
-func (c *BeaconChain) String() string { return "[redacted]" }
-
-// GoString returns "[redacted]".
-func (c *BeaconChain) GoString() string { return "[redacted]" }
 
 // Steps places candidate in the chain of which newest = b(newestN) is the newest known value. The offset is 0
 // for newest itself, +k for b(newestN+k) with k up to maxForward, -k for b(newestN-k) with k up to 4,096

@@ -1,8 +1,12 @@
 package credential
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -111,4 +115,25 @@ func TestStepsFindsAll(t *testing.T) {
 			t.Fatalf("b(%d) from b(%d): %d, %v", n, known, offset, ok)
 		}
 	})
+}
+
+// Whoever has the seed can make codes for days to come, so no way of printing a chain prints it.
+func TestBeaconChainIsRedacted(t *testing.T) {
+	seed := sha256.Sum256([]byte("a secret seed"))
+	chain := NewBeaconChain(seed, 10)
+	holder := struct{ Chain BeaconChain }{*chain}
+	var log bytes.Buffer
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("chain", "by value", *chain, "by pointer", chain)
+	printed := log.String()
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%d", "%x", "%X", "%q"} {
+		printed += fmt.Sprintf(verb+verb+verb, chain, *chain, holder)
+	}
+	for _, secret := range []string{fmt.Sprintf("%x", seed[:4]), fmt.Sprintf("%X", seed[:4]), fmt.Sprintf("%d %d %d", seed[0], seed[1], seed[2]), fmt.Sprintf("%#x, %#x", seed[0], seed[1])} {
+		if strings.Contains(printed, secret) {
+			t.Errorf("the seed is printed as %s", secret)
+		}
+	}
+	if !strings.Contains(printed, "[redacted]") {
+		t.Errorf("printed %s", printed)
+	}
 }
