@@ -13,16 +13,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/posvid/posvid/testvectors"
 	"github.com/posvid/posvid/trust"
 	"github.com/posvid/posvid/verifier"
 )
 
-// TestWasmSaysTheSame runs the scenarios through the browser build under node and compares the JSON of every verdict
-// with the native one, and holds the median time of a verdict to 5 ms.
-func TestWasmSaysTheSame(t *testing.T) {
-	if testing.Short() {
-		t.Skip("short mode: a build for the browser")
-	}
+// inBrowser builds the browser's verifier and runs requests through it under node: the answers, and the median time of
+// one in milliseconds.
+func inBrowser(t *testing.T, requests *bytes.Buffer) (got []string, median float64) {
+	t.Helper()
 	node, err := exec.LookPath("node")
 	if err != nil {
 		if os.Getenv("CI") == "true" {
@@ -41,6 +40,80 @@ func TestWasmSaysTheSame(t *testing.T) {
 		t.Fatalf("go build for js/wasm: %v\n%s", err, text)
 	}
 
+	run := exec.Command(node, "../cmd/posvid-wasm/run.cjs", filepath.Join(strings.TrimSpace(string(root)), "lib", "wasm", "wasm_exec.js"), wasm)
+	run.Stdin = requests
+	var answers, errors bytes.Buffer
+	run.Stdout, run.Stderr = &answers, &errors
+	if err := run.Run(); err != nil {
+		t.Fatalf("node: %v\n%s", err, errors.String())
+	}
+	got = strings.Split(strings.TrimSpace(answers.String()), "\n")
+	lines := strings.Fields(errors.String())
+	median, err = strconv.ParseFloat(lines[len(lines)-1], 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got, median
+}
+
+// TestVectorsInBrowser runs every committed presentation through the browser build.
+func TestVectorsInBrowser(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short mode: a build for the browser")
+	}
+	all := presentations(t)
+	pin := demoPin(t)
+	var requests bytes.Buffer
+	for _, s := range all {
+		in := vectorInput(t, s, pin)
+		r := map[string]any{"text": in.Text, "at": in.At.Format(time.RFC3339), "verifier_id": in.VerifierID, "level": in.MinLevel,
+			"class": s.Class, "nonce": s.Nonce, "floor_lost": s.Floor == "lost", "bundle": "", "pin": pin.String()}
+		if s.Pin != "" {
+			r["pin"] = s.Pin
+		}
+		switch s.Trust {
+		case "", "none":
+			r["pin"] = ""
+		case "no-bundle":
+		default:
+			r["bundle"] = base64.StdEncoding.EncodeToString(must[[]byte](t)(testvectors.TrustFile(s.Trust)))
+		}
+		if !in.Floor.IsZero() {
+			r["floor"] = in.Floor.Format(time.RFC3339)
+		}
+		if s.Seen != "" {
+			r["seen"] = s.Seen
+		}
+		switch in.Photo.Kind {
+		case verifier.PhotoMatched:
+			r["photo"] = hex.EncodeToString(in.Photo.Hash[:])
+		case verifier.PhotoPlastic:
+			r["photo"] = "plastic"
+		}
+		line, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		requests.Write(append(line, '\n'))
+	}
+	got, _ := inBrowser(t, &requests)
+	if len(got) != len(all) {
+		t.Fatalf("%d answers to %d vectors", len(got), len(all))
+	}
+	for i, s := range all {
+		want := `{"schema":"posvid.verdict/1","verdict":"` + s.Expect + `","code":"` + s.Code + `",`
+		if !strings.HasPrefix(got[i], want) {
+			t.Errorf("%s: %.160s, want %s %s", s.Name, got[i], s.Expect, s.Code)
+		}
+	}
+}
+
+// TestWasmSaysTheSame runs the scenarios through the browser build under node and compares the JSON of every verdict
+// with the native one, and holds the median time of a verdict to 5 ms.
+func TestWasmSaysTheSame(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short mode: a build for the browser")
+	}
 	w := newWorld(t)
 	var requests bytes.Buffer
 	var native []string
@@ -94,14 +167,7 @@ func TestWasmSaysTheSame(t *testing.T) {
 	}
 	requests.WriteString("not JSON\n{\"class\":\"king\"}\n")
 
-	run := exec.Command(node, "../cmd/posvid-wasm/run.cjs", filepath.Join(strings.TrimSpace(string(root)), "lib", "wasm", "wasm_exec.js"), wasm)
-	run.Stdin = &requests
-	var answers, errors bytes.Buffer
-	run.Stdout, run.Stderr = &answers, &errors
-	if err := run.Run(); err != nil {
-		t.Fatalf("node: %v\n%s", err, errors.String())
-	}
-	got := strings.Split(strings.TrimSpace(answers.String()), "\n")
+	got, median := inBrowser(t, &requests)
 	if len(got) != len(native)+2 {
 		t.Fatalf("%d answers to %d requests", len(got), len(native)+2)
 	}
@@ -114,11 +180,6 @@ func TestWasmSaysTheSame(t *testing.T) {
 		if !strings.HasPrefix(bad, `{"error":`) {
 			t.Errorf("a request that is none got %s", bad)
 		}
-	}
-	lines := strings.Fields(errors.String())
-	median, err := strconv.ParseFloat(lines[len(lines)-1], 64)
-	if err != nil {
-		t.Fatal(err)
 	}
 	t.Logf("%d verdicts equal, median %.2f ms", len(native), median)
 	if median > 5 {
