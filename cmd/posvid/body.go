@@ -115,7 +115,10 @@ func (f *bodyFolder) create(passphrase []byte, opt keys.SealOptions) error {
 	if err != nil {
 		return err
 	}
-	return f.saveIssuerKey(key, passphrase, opt, "issuer.age")
+	if err := f.saveIssuerKey(key, passphrase, opt, "issuer.age"); err != nil {
+		return err
+	}
+	return os.WriteFile(f.file("body.db"), nil, 0o600) // the store's own files take over its rights
 }
 
 func (f *bodyFolder) saveIssuerKey(key authority.IssuerPrivateKey, passphrase []byte, opt keys.SealOptions, name string) error {

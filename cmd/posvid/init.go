@@ -3,8 +3,11 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"strings"
 	"time"
 
@@ -175,6 +178,13 @@ func (b *newBody) create(ctx context.Context, env *cli.Env, at time.Time) (_ *cr
 		return nil, err
 	}
 	folder := &bodyFolder{env, b.edrpou, env.Path("bodies", b.edrpou)}
+	_, before := os.Stat(folder.path)
+	defer func() {
+		// Half a body would be in the way of the next attempt.
+		if err != nil && errors.Is(before, fs.ErrNotExist) {
+			os.RemoveAll(folder.path)
+		}
+	}()
 	if err := folder.create(passphrase, b.seal); err != nil {
 		return nil, err
 	}

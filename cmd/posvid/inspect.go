@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -53,10 +52,16 @@ func inspect(env *cli.Env, data []byte) error {
 		return inspectText(env, string(trimmed))
 	case bytes.HasPrefix(trimmed, []byte("{")):
 		return inspectJSON(env, trimmed)
+	case bytes.HasPrefix(data, []byte(checkpointRecord)) && plainText(data):
+		_, err := fmt.Fprintf(env.Stdout, "%s\n", trimmed)
+		return err
 	}
 	if role, id, err := keys.UnverifiedLabel(data); err == nil {
 		env.Print("запечатаний ключ: роль %s, %s", "sealed key: role %s, %s", role, id)
 		return nil
+	}
+	if plainText(data) {
+		return unknownFormat(env) // or a word such as "demo" would pass for CBOR
 	}
 	if bundle, err := trust.OpenUnpinned(data); err == nil {
 		return inspectBundle(env, bundle)
@@ -74,6 +79,25 @@ func inspect(env *cli.Env, data []byte) error {
 		return nil
 	}
 	return inspectCBOR(env, data)
+}
+
+// checkpointRecord begins every record that a checkpoint keeps of itself: pin, floor, memory, enrolment.
+const checkpointRecord = "posvid-checkpoint "
+
+// plainText says whether data can be written to a terminal as it is.
+func plainText(data []byte) bool {
+	for _, r := range string(data) {
+		if r == unicode.ReplacementChar || !unicode.IsGraphic(r) && r != '\n' && r != '\r' && r != '\t' {
+			return false
+		}
+	}
+	return true
+}
+
+// unknownFormat says what can be shown.
+func unknownFormat(env *cli.Env) error {
+	return cli.Hint(env.Err("це не схоже на жоден відомий формат", "this looks like no known format"),
+		env.T("posvid inspect читає коди, токени, набори довіри, запити, переліки, плани, запечатані ключі і пам'ять пункту пропуску", "posvid inspect reads codes, tokens, bundles, requests, lists, plans, sealed keys and a checkpoint's memory"))
 }
 
 func inspectText(env *cli.Env, text string) error {
@@ -154,8 +178,7 @@ func inspectCBOR(env *cli.Env, data []byte) error {
 	}
 	text, err := diagnostic.Diagnose(data)
 	if err != nil {
-		return cli.Hint(errors.New(env.T("це не схоже на жоден відомий формат", "this looks like no known format")),
-			env.T("posvid inspect читає коди, токени, набори довіри, запити, переліки, плани і запечатані ключі", "posvid inspect reads codes, tokens, bundles, requests, lists, plans and sealed keys"))
+		return unknownFormat(env)
 	}
 	_, err = fmt.Fprintln(env.Stdout, readable(text))
 	return err
