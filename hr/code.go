@@ -57,6 +57,7 @@ const (
 	TextTooLong       Code = "text-too-long"
 	FormulaText       Code = "formula-text"
 	FormulaCell       Code = "formula-cell"
+	FormulaNoValue    Code = "formula-no-value"
 	CellError         Code = "cell-error"
 	CellTooLong       Code = "cell-too-long"
 	NumberMangled     Code = "number-mangled"
@@ -105,6 +106,7 @@ const (
 const (
 	BadPlan          Code = "bad-plan"
 	SnapshotOlder    Code = "snapshot-older"
+	SnapshotAhead    Code = "snapshot-ahead"
 	KeyChanged       Code = "key-changed"
 	HeldMass         Code = "held-mass"
 	HeldRank         Code = "held-rank"
@@ -159,6 +161,7 @@ var texts = map[Code][2]string{
 	TextTooLong:       {"текст довший за {1} знаків", "the text is longer than {1} characters"},
 	FormulaText:       {"текст починається як формула (=, +, -, @)", "the text starts like a formula (=, +, -, @)"},
 	FormulaCell:       {"у комірці формула; узято її збережений результат", "the cell holds a formula; its stored result is taken"},
+	FormulaNoValue:    {"у комірці формула без обчисленого значення; відкрийте файл у табличному редакторі та збережіть", "the cell holds a formula that was never computed; open the file in a spreadsheet program and save it"},
 	CellError:         {"у комірці помилка таблиці", "the cell holds a spreadsheet error"},
 	CellTooLong:       {"комірка довша за {1} байтів", "the cell is longer than {1} bytes"},
 	NumberMangled:     {"таблиця зіпсувала номер, бо тримала його як число; задайте стовпцю текстовий формат", "the spreadsheet damaged the number by keeping it as a number; set the column's format to text"},
@@ -197,6 +200,7 @@ var texts = map[Code][2]string{
 	PhotoShared:    {"те саме фото має інша особа в рядку {1}", "another person in row {1} has the same photo"},
 
 	BadPlan:          {"файл плану пошкоджено або змінено", "the plan file is damaged or was changed"},
+	SnapshotAhead:    {"знімок станом на {1}, а сьогодні {2}; виправте дату, інакше справжні знімки здаватимуться старішими", "the snapshot is as of {1} and today is {2}; mend the date, or true snapshots will look older"},
 	SnapshotOlder:    {"знімок станом на {1} старіший за вже застосований ({2})", "the snapshot as of {1} is older than the one already applied ({2})"},
 	KeyChanged:       {"схоже, в особи змінився номер; підтвердьте, що це та сама особа", "it looks as if the person's number changed; say whether it is the same person"},
 	HeldMass:         {"масова зміна: {1} з {2} осіб; потрібен другий підписувач", "mass change: {1} of {2} people; a second person must sign"},

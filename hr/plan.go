@@ -32,9 +32,11 @@ type Known struct {
 	PostID string    // the stable name of the post, as Item.PostID gave it when the person joined
 	Key    PersonKey // the person's key
 	Kind   KeyKind
-	Keys   Keys   // every key of the person, as Item.Keys gave them; when empty they are computed from Record
-	LiveID bool   // an electronic ID is issued and not revoked
-	Record Record // current values, with Status
+	Keys   Keys // every key of the person, as Item.Keys gave them; when empty they are computed from Record
+	LiveID bool // an electronic ID is issued and not revoked
+	// Blocked: an earlier plan left its renewal waiting for a correction (Plan.RenewalBlocked).
+	Blocked bool
+	Record  Record // current values, with Status
 }
 
 // PlanOptions says for whom, when and under which number a plan is made.
@@ -149,6 +151,7 @@ type Plan struct {
 	Items     []Item         `json:"items,omitempty"` // stated leaves and suspensions first
 	Notes     []Problem      `json:"notes,omitempty"`
 	Answers   []Answer       `json:"answers,omitempty"`
+	Unblocks  []string       `json:"unblocks,omitempty"` // references of blocked posts that a good row spoke for, sorted
 }
 
 // MakePlan compares what the issuer holds with a snapshot. It changes nothing and is deterministic: the same input gives
@@ -168,6 +171,8 @@ func MakePlan(known []Known, next *Snapshot, opt PlanOptions) (*Plan, error) {
 		return nil, errors.New("hr: plan: expiry must be after the time of making")
 	case next.EDRPOU != "" && next.EDRPOU != opt.EDRPOU:
 		return nil, Problem{File: next.File, Code: ForeignBody, Args: []string{next.EDRPOU}}
+	case DateInKyiv(opt.At).Before(next.AsOf):
+		return nil, Problem{File: next.File, Code: SnapshotAhead, Args: []string{next.AsOf.UA(), DateInKyiv(opt.At).UA()}}
 	case !next.AsOf.IsZero() && next.AsOf.Before(opt.LastAsOf):
 		return nil, Problem{File: next.File, Code: SnapshotOlder, Args: []string{next.AsOf.UA(), opt.LastAsOf.UA()}}
 	}
@@ -224,6 +229,7 @@ type planner struct {
 	byAlt  map[PersonKey]*person // by any key; nil where two persons have it
 	byName map[string]*person    // by full name; nil where two persons have it
 	taken  []bool                // known posts that a row spoke for
+	lost   []int                 // rows that stop somebody whom no key names
 
 	unclear int // set-aside rows of nobody we know
 	aside   []asideRow
@@ -295,6 +301,7 @@ func (p *planner) run() error {
 		p.setAside(&s.Record, s.Problems...)
 	}
 	p.strangers()
+	p.lostStops()
 	p.attribute()
 	for _, who := range p.people {
 		p.compare(who)
@@ -303,6 +310,7 @@ func (p *planner) run() error {
 	p.finishAside()
 	p.brake()
 	p.order()
+	p.unblock()
 	return nil
 }
 
@@ -341,14 +349,16 @@ func (p *planner) sortRow(r *Record) error {
 	who := p.byKey[row.best]
 	if row.rec.stops() {
 		if who == nil {
-			who = p.anyKey(row.keys)
+			if who = p.anyKey(row.keys); who != nil && p.another(who, &row) {
+				who = nil
+			}
 		}
 		if who != nil {
 			who.stops = append(who.stops, i)
 			return nil
 		}
 		if row.rec.Status == StatusDismissed || row.rec.StatusOnly {
-			p.note(row.rec, LeaveUnmatched)
+			p.lost = append(p.lost, i)
 			return nil
 		}
 	}
@@ -375,6 +385,54 @@ func (p *planner) anyKey(k Keys) *person {
 		}
 	}
 	return nil
+}
+
+// another says whether a person found by the staff number alone is somebody else: the row's own numbers and name are not
+// theirs. Staff numbers are given anew, and the dismissal of one holder must not fall on the next.
+func (p *planner) another(who *person, row *planRow) bool {
+	if p.byAlt[row.keys.RNOKPP] == who || p.byAlt[row.keys.UNZR] == who {
+		return false
+	}
+	name, differ := row.rec.FullName(), false
+	for _, k := range who.posts {
+		known := &p.known[k]
+		if name == known.Record.FullName() {
+			return false
+		}
+		differ = differ || !row.keys.RNOKPP.IsZero() && !known.Keys.RNOKPP.IsZero() || !row.keys.UNZR.IsZero() && !known.Keys.UNZR.IsZero()
+	}
+	return differ
+}
+
+// lostStops settles stops under a key that nobody has: one that shares the staff number or the name with a person whom
+// no other row names is a question, for a dismissal must not be lost to a changed number; any other is noted.
+func (p *planner) lostStops() {
+	asked := map[string]bool{}
+	for _, i := range p.lost {
+		row := &p.rows[i]
+		silent := func(who *person) bool { return who != nil && len(who.rows) == 0 && len(who.stops) == 0 }
+		old := p.anyKey(row.keys)
+		if !silent(old) {
+			old = p.byName[row.rec.FullName()]
+		}
+		if silent(old) {
+			id := questionID(old.key, row.best)
+			a, ok := p.answer(id)
+			switch {
+			case !ok:
+				old.question = true
+				if !asked[id] {
+					asked[id] = true
+					p.ask(id, old, row)
+				}
+				continue
+			case a.Same:
+				old.stops = append(old.stops, i)
+				continue
+			}
+		}
+		p.note(row.rec, LeaveUnmatched)
+	}
 }
 
 // strangers settles rows whose key nobody has: a known person with a new number is a question, anybody else joins.
@@ -801,6 +859,13 @@ func (p *planner) join(who *person, row int) {
 			it.PostID = postID(r, strconv.FormatUint(p.opt.Number, 10))
 		}
 	}
+	if len(who.posts) > 0 { // a further post is no way round the brake on rises
+		var best Record
+		for _, k := range who.posts {
+			best.Raise(&p.known[k].Record)
+		}
+		it.HeldBy = best.Rises(r)
+	}
 	p.add(it)
 }
 
@@ -810,26 +875,49 @@ func (p *planner) add(it Item) {
 		it.NoID = it.After.NoIDReasons(p.opt.At)
 	}
 	if it.Before != nil && it.After != nil && it.Kind != Suspend {
-		if steps := rankStep(it.After.Rank) - rankStep(it.Before.Rank); steps > 1 {
-			it.HeldBy = append(it.HeldBy, Reason{Code: HeldRank})
-		}
-		if steps := categoryStep(it.After.Category) - categoryStep(it.Before.Category); steps > 1 {
-			it.HeldBy = append(it.HeldBy, Reason{Code: HeldCategory})
-		}
+		it.HeldBy = append(it.HeldBy, it.Before.Rises(it.After)...)
 	}
 	p.plan.Items = append(p.plan.Items, it)
 }
 
-// rankStep grows with the rank: none 0, 9 is 1, 1 is 9.
+// Rises lists why the step from r to after waits for a second person: rank or category more than one step up.
+func (r *Record) Rises(after *Record) (why []Reason) {
+	if rankStep(after.Rank)-rankStep(r.Rank) > 1 {
+		why = append(why, Reason{Code: HeldRank})
+	}
+	if categoryStep(after.Category)-categoryStep(r.Category) > 1 {
+		why = append(why, Reason{Code: HeldCategory})
+	}
+	return why
+}
+
+// Raise makes r's rank and category the higher of its own and those of another post: what a further post of the same person
+// is held against.
+func (r *Record) Raise(post *Record) {
+	if rankStep(post.Rank) > rankStep(r.Rank) {
+		r.Rank = post.Rank
+	}
+	if categoryStep(post.Category) > categoryStep(r.Category) {
+		r.Category = post.Category
+	}
+}
+
+// rankStep grows with the rank: none 0, 9 is 1, 1 is 9; what is no rank is above all.
 func rankStep(rank uint8) int {
-	if rank == 0 {
+	switch {
+	case rank == 0:
 		return 0
+	case rank > 9:
+		return 10
 	}
 	return 10 - int(rank)
 }
 
+// categoryStep grows with the category: none 0, В 1, Б 2, А 3; an unknown one is above all.
 func categoryStep(c string) int {
 	switch c {
+	case "":
+		return 0
 	case "В":
 		return 1
 	case "Б":
@@ -837,7 +925,7 @@ func categoryStep(c string) int {
 	case "А":
 		return 3
 	}
-	return 0
+	return 4
 }
 
 // finishAside writes the set-aside rows, those of people with a live ID first; such an ID is not renewed until the row is
@@ -893,6 +981,17 @@ func (p *planner) brake() {
 		it.Held = len(it.HeldBy) > 0
 		it.BlocksRenewal = it.LiveID && it.Held && it.Kind == Leave
 	}
+}
+
+// unblock lists the blocked posts whose row is good now. A file that says nothing of a post leaves it blocked.
+func (p *planner) unblock() {
+	waits := p.plan.RenewalBlocked()
+	for k := range p.known {
+		if _, still := slices.BinarySearch(waits, p.known[k].Ref); p.known[k].Blocked && p.taken[k] && !still {
+			p.plan.Unblocks = append(p.plan.Unblocks, p.known[k].Ref)
+		}
+	}
+	slices.Sort(p.plan.Unblocks)
 }
 
 // order puts stated stops first, then what takes away, then what changes, then what gives.

@@ -220,6 +220,15 @@ func TestPlans(t *testing.T) {
 			r[0] = with(with(with(r[0], "РНОКПП", "1234567890"), "УНЗР", ""), "Стан", "звільнено")
 			return r
 		}), "leave@2"},
+		{"leave of a former holder of the staff number", true, append(rows(n), with(with(row(n), "Табельний номер", "100"), "Стан", "звільнено")), "note@202:leave-unmatched"},
+		{"the same in a file that is silent on the present holder", false, []string{with(with(row(n), "Табельний номер", "100"), "Стан", "звільнено")}, "question@2"},
+		{"leave under new numbers, the name the same", true, edit(func(r []string) []string {
+			r[0] = with(with(with(with(r[0], "РНОКПП", num(500)), "УНЗР", ""), "Табельний номер", "955"), "Стан", "звільнено")
+			return r
+		}), "question@2"},
+		{"leave of a namesake of somebody present", true, append(rows(n), with(with(with(with(row(0), "РНОКПП", num(500)), "УНЗР", ""), "Табельний номер", "955"), "Стан", "звільнено")), "note@202:leave-unmatched"},
+		{"a further post with a rank two steps up", true, append(rows(n), with(with(with(row(0), "Табельний номер", "900"), "Посада", "секретар"), "Ранг", "6")), "join!held-rank@202"},
+		{"a further post of a category two steps up", true, append(rows(n), with(with(with(with(row(0), "Табельний номер", "900"), "Посада", "секретар"), "Категорія", "А"), "Ранг", "")), "join!held-category@202"},
 		{"numbers of two people in one row", true, cell(0, "УНЗР", unzr(1)), "aside#@2:key-conflict"},
 		{"staff number passes to a newcomer", true, edit(func(r []string) []string {
 			r[0] = with(r[0], "Стан", "звільнено")
@@ -712,3 +721,58 @@ func TestFoldOfPlans(t *testing.T) {
 
 // goldenKey is HMAC-SHA-256 under 32 zero bytes over 01 "3652504575", computed with another program.
 const goldenKey = "87ba720baf98efdc3a602d661905d2d5baad4eb75ec9c1f48fc1140cda0968e6"
+
+// A stop under a number nobody has waits for an answer: the ID is not renewed, and the answer stops it.
+func TestStopUnderANewNumberIsAnswered(t *testing.T) {
+	known := staff(t, 100)
+	all := rows(100)
+	all[0] = with(with(with(with(all[0], "РНОКПП", num(500)), "УНЗР", ""), "Табельний номер", "955"), "Стан", "звільнено")
+	p := plan(t, known, snap(t, true, all...), options(2))
+	if got := brief(p); got != "question@2" || !slices.Equal(p.RenewalBlocked(), []string{known[0].Ref}) {
+		t.Fatalf("%s, blocked %v", got, p.RenewalBlocked())
+	}
+	id := p.Questions[0].ID
+	if got := brief(plan(t, known, snap(t, true, all...), options(2, hr.Answer{Question: id, Same: true}))); got != "leave@2" {
+		t.Errorf("the same person: %s", got)
+	}
+	if got := brief(plan(t, known, snap(t, true, all...), options(2, hr.Answer{Question: id}))); got != "leave~@0 note@2:leave-unmatched" {
+		t.Errorf("another person: %s", got)
+	}
+}
+
+// A block outlives every file that is silent on the post and ends with a good row.
+func TestUnblocks(t *testing.T) {
+	known := staff(t, 100)
+	known[3].Blocked, known[4].Blocked = true, true
+	bad := rows(5)
+	bad[4] = with(bad[4], "Прізвище", "Hai")
+	for _, c := range []struct {
+		name string
+		rows []string
+		want []string
+	}{
+		{"silent", rows(2), nil},
+		{"good rows", rows(10), []string{known[3].Ref, known[4].Ref}},
+		{"one good, one bad", bad, []string{known[3].Ref}},
+	} {
+		got := plan(t, known, snap(t, false, c.rows...), options(2)).Unblocks
+		slices.Sort(c.want)
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: unblocks %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+// A file dated ahead would make every true one look older, and so stop every dismissal after it.
+func TestSnapshotAhead(t *testing.T) {
+	for _, c := range []struct {
+		day string
+		ok  bool
+	}{{"28.02.2026", true}, {"01.03.2026", true}, {"02.03.2026", false}, {"01.01.2099", false}} {
+		s := read(t, "t.csv", []byte("#станом на;"+c.day+"\n"+planHead+row(0)+"\n"), hr.Options{EDRPOU: hrdata.CouncilEDRPOU})
+		_, err := hr.MakePlan(nil, s, options(1))
+		if c.ok && err != nil || !c.ok && !errors.Is(err, hr.SnapshotAhead) {
+			t.Errorf("as of %s: %v", c.day, err)
+		}
+	}
+}

@@ -536,6 +536,9 @@ func (r *rowReader) raw(f field, clean func(string) (string, bool)) (string, boo
 	case c.isErr:
 		r.bad(f, CellError)
 		return "", false
+	case c.noValue:
+		r.bad(f, FormulaNoValue)
+		return "", false
 	case c.long:
 		r.bad(f, CellTooLong, strconv.Itoa(MaxCellBytes))
 		return "", false

@@ -405,6 +405,10 @@ func TestXLSXTraps(t *testing.T) {
 		{"merged cells", func(f *excelize.File) { f.MergeCell("Sheet1", "C2", "C3") }, hr.Options{}, 0, []hr.Code{hr.MergedCells, hr.MissingField}, nil, ""},
 		{"merged title", func(f *excelize.File) { f.MergeCell("Sheet1", "H1", "J1") }, hr.Options{}, 2, nil, nil, ""},
 		{"formula", func(f *excelize.File) { f.SetCellFormula("Sheet1", "E2", `="рад"&"ник"`) }, hr.Options{}, 2, nil, []hr.Code{hr.FormulaCell}, ""},
+		{"formula never computed", func(f *excelize.File) {
+			f.SetSheetRow("Sheet1", "A4", &[]any{"1759013776", "00015622", "Гай", "Юрій", "радник"})
+			f.SetCellFormula("Sheet1", "F4", `=TODAY()`)
+		}, hr.Options{}, 2, []hr.Code{hr.FormulaNoValue}, nil, ""},
 		{"formula as text", func(f *excelize.File) { f.SetCellStr("Sheet1", "E2", "=cmd|' /C calc'!A0") }, hr.Options{}, 1, []hr.Code{hr.FormulaText}, nil, ""},
 		{"error value", func(f *excelize.File) { f.SetCellStr("Sheet1", "J2", "x") }, hr.Options{}, 1, []hr.Code{hr.TooManyCells}, nil, ""},
 		{"rich text", func(f *excelize.File) {

@@ -19,12 +19,13 @@ type cell struct {
 	numeric bool // a spreadsheet number; s is its shortest exact decimal form
 	mangled bool // a number too long or too fine for a spreadsheet to have kept
 	isErr   bool // a spreadsheet error such as #N/A
+	noValue bool // a formula that no program has computed: what the cell says is not known
 	formula bool // computed by a formula
 	long    bool // longer than MaxCellBytes; s is empty
 }
 
 func (c cell) blank() bool {
-	return !c.isErr && !c.long && !c.mangled && strings.TrimSpace(c.s) == ""
+	return !c.isErr && !c.noValue && !c.long && !c.mangled && strings.TrimSpace(c.s) == ""
 }
 
 // tableRow is one row of a table before its columns are known.
@@ -426,7 +427,7 @@ func (f *xlsxFile) cell(x *xmlScan) (cell, error) {
 	var c cell
 	kind, _ := x.attr("t")
 	kindName := string(kind)
-	depth, inV := len(x.stack), false
+	depth, inV, hasValue := len(x.stack), false, false
 	for {
 		t, err := x.next()
 		if err != nil {
@@ -437,6 +438,7 @@ func (f *xlsxFile) cell(x *xmlScan) (cell, error) {
 			return c, errXML
 		case xmlStart:
 			inV = x.name == "v"
+			hasValue = hasValue || inV || x.name == "is"
 			switch x.name {
 			case "f":
 				c.formula = true
@@ -456,6 +458,9 @@ func (f *xlsxFile) cell(x *xmlScan) (cell, error) {
 		case xmlEnd:
 			inV = false
 			if len(x.stack) == depth-1 {
+				if c.formula && !hasValue {
+					return cell{formula: true, noValue: true}, nil
+				}
 				return f.typed(c, kindName)
 			}
 		}
