@@ -538,6 +538,42 @@ func TestUnwrittenCodeIsNotAccepted(t *testing.T) {
 	}
 }
 
+// A damaged record of codes or challenges stops every verdict; the order to recover is the way out, and nothing else is.
+func TestRecoverCodesAndChallenges(t *testing.T) {
+	w := worldOf(t, 2)
+	for _, name := range []string{seenName, noncesName} {
+		s := w.device(2)
+		if err := os.WriteFile(filepath.Join(s.dir, name), []byte("PSVSEEN1 and nothing"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if v := w.verdict(s, 2); v.Code != verifier.StateDamaged {
+			t.Fatalf("damaged %s: %s", name, v.Code)
+		}
+		if _, err := s.Install(w.bundles[2], after(2)); err != nil {
+			t.Fatal(err)
+		}
+		if v := w.verdict(s, 2); v.Code != verifier.StateDamaged {
+			t.Errorf("an install mended %s: %s", name, v.Code)
+		}
+		if _, err := s.Recover(w.bundles[1], after(2)); !errors.Is(err, trust.ErrRollback) {
+			t.Errorf("damaged %s, recovered with an older bundle: %v", name, err)
+		}
+		if _, err := os.Stat(filepath.Join(s.dir, name)); err != nil {
+			t.Errorf("a refused recovery removed %s: %v", name, err)
+		}
+		report, err := s.Recover(w.bundles[2], after(2))
+		if err != nil || report.Changed || report.Number != 2 {
+			t.Errorf("recover from a damaged %s: %+v, %v", name, report, err)
+		}
+		if v := w.verdict(s, 2); v.Outcome != verifier.Accept {
+			t.Errorf("after recovery of %s: %s", name, v.Code)
+		}
+		if _, err := s.Recover(w.bundles[2], after(2)); !errors.Is(err, ErrIntact) {
+			t.Errorf("%s is intact again: %v", name, err)
+		}
+	}
+}
+
 func TestDiskFull(t *testing.T) {
 	if os.Getuid() != 0 || runtime.GOOS != "linux" {
 		t.Skip("no root: a full file system cannot be mounted")
@@ -815,6 +851,14 @@ func TestSeenIsBoundedAndForgets(t *testing.T) {
 		}
 		if c := must[*seenCodes](t)(s.codes()); len(c.entries) != 1 || !c.whole {
 			t.Fatalf("%d bytes cut: not whole again", cut)
+		}
+	}
+	for _, zeros := range []int{seenEntry, seenEntry + 5, 4096} { // the file grew, its new bytes never reached the disk
+		if err := os.WriteFile(path, append(bytes.Clone(data), make([]byte, zeros)...), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if c, err := s.codes(); err != nil || len(c.entries) != 1 || c.whole {
+			t.Fatalf("%d bytes of zeros at the end: %v", zeros, err)
 		}
 	}
 	for i := range data {

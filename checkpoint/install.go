@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"errors"
+	"path/filepath"
 	"time"
 
 	"github.com/posvid/posvid/trust"
@@ -253,7 +254,8 @@ func (s *State) Use(data []byte) (b *trust.Bundle, err error) {
 }
 
 // Recover gives a device that has lost its memory or its bundles a new start from a bundle, on a person's order. The
-// bundle must not be older than anything this device still holds: its floor, its memory, a bundle in a slot.
+// bundle must not be older than anything this device still holds: its floor, its memory, a bundle in a slot. Damaged
+// records of codes and challenges are thrown away: codes of the last minutes may then be shown once more.
 // ErrIntact when nothing is lost.
 func (s *State) Recover(data []byte, at time.Time) (Report, error) {
 	var report Report
@@ -263,7 +265,15 @@ func (s *State) Recover(data []byte, at time.Time) (Report, error) {
 			return err
 		}
 		m, memoryErr := s.remembered(installed)
-		if memoryErr == nil && (m.Number == 0 || s.goodSlot(m) >= 0) {
+		intact := memoryErr == nil && (m.Number == 0 || s.goodSlot(m) >= 0)
+		var unreadable []string
+		if _, err := s.codes(); err != nil {
+			unreadable = append(unreadable, seenName)
+		}
+		if _, err := s.challenges(); err != nil {
+			unreadable = append(unreadable, noncesName)
+		}
+		if intact && len(unreadable) == 0 {
 			return fail(ErrIntact, "state is intact: install instead")
 		}
 		if memoryErr != nil {
@@ -287,6 +297,14 @@ func (s *State) Recover(data []byte, at time.Time) (Report, error) {
 		}
 		report = Report{Previous: m.Number, Number: b.Number(), Changed: true, Expired: !at.Before(b.ExpiresAt()),
 			Ahead: b.IssuedAt().After(at.Add(clockTolerance))}
+		for _, name := range unreadable {
+			if err := s.disk.remove(filepath.Join(s.dir, name)); err != nil {
+				return fail(ErrDisk, "removing %s: %v", name, err)
+			}
+		}
+		if intact {
+			return s.commit(data, b, m, next, floor, fp, installed, &report)
+		}
 		sequence := m.sequence
 		for _, name := range memoryNames {
 			if have, err := s.readMemory(name); err == nil && have != nil {

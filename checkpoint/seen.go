@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -63,8 +64,8 @@ func (c *seenCodes) find(replayKey [32]byte) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// codes reads the file. An absent one is empty. A last entry that was cut short by a crash is dropped: its code was
-// never answered. Anything else that is wrong is damage, and a damaged memory of codes confirms nothing.
+// codes reads the file. An absent one is empty. A last entry that was cut short by a crash, or that reads as zeros after
+// one, is dropped: its code was never answered. Anything else that is wrong is damage, and a damaged memory of codes confirms nothing.
 func (s *State) codes() (*seenCodes, error) {
 	data, err := s.load(seenName, maxSeen)
 	if err != nil {
@@ -82,6 +83,9 @@ func (s *State) codes() (*seenCodes, error) {
 	rest := data[seenHead:]
 	for n := 0; len(rest) >= seenEntry; n++ {
 		if !checked(rest[:seenEntry]) {
+			if len(bytes.Trim(rest, "\x00")) == 0 {
+				break // the file grew, and then the power failed before its new bytes were on the disk
+			}
 			return nil, damaged(verifier.StateDamaged, "%s: entry %d", seenName, n)
 		}
 		c.entries = append(c.entries, seenCode{[16]byte(rest[:16]), int64(binary.BigEndian.Uint64(rest[16:]))})
