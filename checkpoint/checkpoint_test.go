@@ -574,6 +574,30 @@ func TestRecoverCodesAndChallenges(t *testing.T) {
 	}
 }
 
+func TestKeysMendTheIdentity(t *testing.T) {
+	w := worldOf(t, 1)
+	s, k, n := enrolledDevice(t, w)
+	if err := os.WriteFile(filepath.Join(s.dir, identityName), []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if v := w.verdict(reopen(t, s), n); v.Code != verifier.StateDamaged {
+		t.Errorf("damaged identity: %s", v.Code)
+	}
+	if _, err := s.Keys([]byte("not the passphrase")); !errors.Is(err, keys.ErrPassphrase) {
+		t.Errorf("wrong passphrase: %v", err)
+	}
+	if v := w.verdict(reopen(t, s), n); v.Code != verifier.StateDamaged {
+		t.Errorf("after a wrong passphrase: %s", v.Code)
+	}
+	again, err := s.Keys([]byte("passphrase"))
+	if err != nil || !again.VerifierPublic().Equal(k.VerifierPublic()) {
+		t.Fatalf("keys: %v", err)
+	}
+	if v := w.verdict(reopen(t, s), n); v.Outcome != verifier.Accept {
+		t.Errorf("after the keys were opened: %s", v.Code)
+	}
+}
+
 func TestDiskFull(t *testing.T) {
 	if os.Getuid() != 0 || runtime.GOOS != "linux" {
 		t.Skip("no root: a full file system cannot be mounted")

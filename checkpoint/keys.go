@@ -36,7 +36,7 @@ func (s *State) NewKeys(passphrase []byte, opt keys.SealOptions) (k keys.Verifie
 		}
 		// The public part is written first: without the private one it says nothing, and a private key without it
 		// could never be used.
-		if err := s.writeRecord("verifier", identityName, identityRecord{SigningKey: hex.EncodeToString(k.VerifierPublic().MarshalCOSE())}); err != nil {
+		if err := s.writeIdentity(k); err != nil {
 			return err
 		}
 		return s.replace(keyName, sealed)
@@ -47,8 +47,14 @@ func (s *State) NewKeys(passphrase []byte, opt keys.SealOptions) (k keys.Verifie
 	return k, nil
 }
 
-// Keys opens this device's keys. ErrKeys when there are none, or with keys.ErrPassphrase for a wrong passphrase.
+func (s *State) writeIdentity(k keys.VerifierPrivateKey) error {
+	return s.writeRecord("verifier", identityName, identityRecord{SigningKey: hex.EncodeToString(k.VerifierPublic().MarshalCOSE())})
+}
+
+// Keys opens this device's keys. ErrKeys when there are none, or with keys.ErrPassphrase for a wrong passphrase. A
+// record of their public part that is damaged is written anew from them.
 func (s *State) Keys(passphrase []byte) (k keys.VerifierPrivateKey, err error) {
+	mend := false
 	err = s.locked(false, func() error {
 		sealed, err := s.load(keyName, maxSmall)
 		if err != nil {
@@ -60,8 +66,13 @@ func (s *State) Keys(passphrase []byte) (k keys.VerifierPrivateKey, err error) {
 		if k, err = keys.OpenVerifierKey(passphrase, sealed); err != nil {
 			return fail(ErrKeys, "%v", err)
 		}
+		_, _, err = s.identity()
+		mend = err != nil
 		return nil
 	})
+	if mend {
+		err = s.locked(true, func() error { return s.writeIdentity(k) })
+	}
 	return k, err
 }
 
