@@ -71,14 +71,16 @@ func manualCommand(env *cli.Env) *cobra.Command {
 	return root
 }
 
-// oneRecord reads a file that has to hold exactly one good row.
+// oneRecord reads a file that has to hold exactly one good row and nothing odd about the file itself: where a staff file may
+// name another body in its head and only be warned of, here nothing is taken.
 func (b *openBody) oneRecord(file staffFile) (*hr.Record, error) {
 	snapshot, photoProblems, err := file.read(b.env, b.edrpou, b.keepPhoto)
 	if err != nil {
 		return nil, err
 	}
-	if len(snapshot.Records) == 1 && len(snapshot.SetAside) == 0 && !snapshot.Records[0].StatusOnly {
-		for _, p := range append(slices.Clone(snapshot.Records[0].Problems), photoProblems...) {
+	odd := slices.ContainsFunc(snapshot.Problems, func(p hr.Problem) bool { return !p.Warning })
+	if !odd && len(snapshot.Records) == 1 && len(snapshot.SetAside) == 0 && !snapshot.Records[0].StatusOnly {
+		for _, p := range slices.Concat(snapshot.Problems, snapshot.Records[0].Problems, photoProblems) {
 			b.env.Say("%s", "%s", p.Format(b.env.Lang))
 		}
 		return &snapshot.Records[0], nil

@@ -396,6 +396,9 @@ func (p *operatorProposal) change() (issuer.OperatorChange, error) {
 	if (c.Operator.Roles == 0) != (p.Change == "remove") || (p.Change == "remove" && p.Roles != "") {
 		return c, fmt.Errorf("posvid: proposal: roles %q with %s", p.Roles, p.Change)
 	}
+	if p.Expires.Unix() < 0 {
+		return c, fmt.Errorf("posvid: proposal: expires in %d, want 1970 or after", p.Expires.Year())
+	}
 	var err error
 	c.Operator.Key, err = keys.ParseOperatorPublicKey(p.Key)
 	return c, err
