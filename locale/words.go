@@ -45,6 +45,7 @@ var labels = map[string]pair{
 	"code":                {"код причини", "code"},
 	"copy":                {"електронна копія", "electronic copy"},
 	"device-time":         {"час пристрою", "device time"},
+	"duty-phone":          {"телефон чергового", "duty phone"},
 	"edrpou":              {"ЄДРПОУ", "EDRPOU"},
 	"enrolment":           {"підключення", "enrolment"},
 	"enrolment-code":      {"код підключення", "enrolment code"},

@@ -60,6 +60,7 @@ const (
 	// Codes that cannot confirm.
 	Internal       Code = "internal"         // anything unexpected
 	NoRoot         Code = "no-root"          // no root fingerprint is pinned
+	NoCode         Code = "no-code"          // no code could be read from what was shown
 	NotAServiceID  Code = "not-a-service-id" // a text without our prefix
 	StateDamaged   Code = "state-damaged"    // the device's records are gone or damaged
 	ClockUnknown   Code = "clock-unknown"    // the clock floor is gone or damaged
@@ -136,6 +137,7 @@ var table = [...]struct {
 
 	{Internal, CannotConfirm, CauseDeviceFault},
 	{NoRoot, CannotConfirm, CauseNotSetUp},
+	{NoCode, CannotConfirm, CauseUnreadable},
 	{NotAServiceID, CannotConfirm, CauseNotOurs},
 	{StateDamaged, CannotConfirm, CauseDeviceFault},
 	{ClockUnknown, CannotConfirm, CauseOldData},

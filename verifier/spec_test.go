@@ -70,7 +70,7 @@ func TestSpecAgrees(t *testing.T) {
 		t.Errorf("%d of %d vectors do not accept: negatives have to outnumber positives", refusals, len(vectors))
 	}
 	// The rest is shown by tests of this package and of checkpoint: a text file cannot break a program's own state.
-	elsewhere := map[verifier.Code]bool{verifier.Internal: true, verifier.StateDamaged: true, verifier.BundleRollback: true}
+	elsewhere := map[verifier.Code]bool{verifier.Internal: true, verifier.NoCode: true, verifier.StateDamaged: true, verifier.BundleRollback: true}
 	for _, c := range all {
 		if !used[c] && !elsewhere[c] {
 			t.Errorf("no vector of the catalogue ends in %s", c)

@@ -127,9 +127,9 @@ func TestVectors(t *testing.T) {
 }
 
 // TestEveryCodeHasAVector: a code that no vector shows is a code that nobody can check. Three are faults of a program's
-// own state, which a text file cannot bring about.
+// own state, which a text file cannot bring about, and one is the lack of any text.
 func TestEveryCodeHasAVector(t *testing.T) {
-	shown := map[string]bool{string(verifier.Internal): true, string(verifier.StateDamaged): true, string(verifier.BundleRollback): true}
+	shown := map[string]bool{string(verifier.Internal): true, string(verifier.NoCode): true, string(verifier.StateDamaged): true, string(verifier.BundleRollback): true}
 	for _, s := range presentations(t) {
 		shown[s.Code] = true
 	}

@@ -52,6 +52,7 @@ type Photo struct {
 // Input is all that a verdict rests on. Verify changes nothing in it, and calls its functions at most once each.
 type Input struct {
 	Text      string        // what the reader read, as it came
+	Unread    bool          // no code could be read from what was shown; Text is not looked at
 	At        time.Time     // now
 	Bundle    *trust.Bundle // nil when there is none: BundleErr says why
 	BundleErr error         // wraps a Code (NoRoot, NoBundle, StateDamaged …) or an error of package trust; nil with no Bundle is NoBundle
@@ -170,7 +171,7 @@ func (v *Verdict) run(in *Input) {
 		v.checkBundle(b, now)
 		v.checkClock(in, b, now)
 	}
-	p, data := v.decode(in.Text)
+	p, data := v.decode(in)
 	if p == nil || b == nil {
 		return
 	}
@@ -244,7 +245,12 @@ func decodeCode(err error) Code {
 }
 
 // decode reads the frame, and returns the bytes behind the text too.
-func (v *Verdict) decode(text string) (*credential.UnverifiedPresentation, []byte) {
+func (v *Verdict) decode(in *Input) (*credential.UnverifiedPresentation, []byte) {
+	if in.Unread {
+		v.fail(CheckText, NoCode, locale.Args{})
+		return nil, nil
+	}
+	text := in.Text
 	prefix, data, err := credential.DecodeText(text)
 	switch {
 	case errors.Is(err, credential.ErrNotServiceID), err == nil && prefix != credential.Prefix:
@@ -344,7 +350,8 @@ func (v *Verdict) checkIssuer(t *credential.UnverifiedToken, b *trust.Bundle, po
 	v.kid = t.UnverifiedKeyID()
 	candidates := b.IssuerKeys(v.kid)
 	if len(candidates) == 0 {
-		if age := now - unix(b.IssuedAt()); age > int64(policy.StatusAge/time.Second) {
+		// The age of the bundle is only as good as the clock.
+		if age := now - unix(b.IssuedAt()); age > int64(policy.StatusAge/time.Second) || !v.passed(CheckClock) {
 			v.fail(CheckIssuerKey, BundleTooOld, locale.Args{Shift: seconds(age)})
 		} else {
 			v.fail(CheckIssuerKey, IssuerUnknown, locale.Args{})

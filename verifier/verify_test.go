@@ -190,6 +190,8 @@ var scenarios = []scenario{
 		in.Bundle = must[*trust.Bundle](w.tb)(trust.OpenUnpinned(w.data))
 		return in
 	}},
+	{"no code", verifier.NoCode, with(code{}, func(in *verifier.Input) { in.Unread = true })},
+	{"no code and no bundle", verifier.NoCode, func(w *world) verifier.Input { in := none(good, nil)(w); in.Unread = true; return in }},
 	{"no bundle", verifier.NoBundle, none(good, nil)},
 	{"no bundle and a damaged presentation", verifier.Malformed, none(func(*world) string { return "SID1:6BF" }, nil)},
 	{"no bundle and a foreign text", verifier.NotAServiceID, none(func(*world) string { return "https://example.org" }, nil)},
@@ -214,6 +216,12 @@ var scenarios = []scenario{
 	// Issuer.
 	{"unknown key", verifier.IssuerUnknown, stranger(base.Add(time.Hour))},
 	{"unknown key, bundle of 24 h", verifier.IssuerUnknown, stranger(base.Add(24 * time.Hour))},
+	{"unknown key, and the age of the bundle is not known: clock behind", verifier.ClockBehind, stranger(base.Add(-121 * time.Second))},
+	{"unknown key, and the age of the bundle is not known: floor lost", verifier.ClockUnknown, func(w *world) verifier.Input {
+		in := stranger(now)(w)
+		in.FloorErr = errors.New("gone")
+		return in
+	}},
 	{"unknown key, bundle of 24 h 1 s", verifier.BundleTooOld, stranger(base.Add(24*time.Hour + time.Second))},
 	{"bit of the issuer signature", verifier.IssuerSignature, bent(func(b []byte) []byte { return flipTokenSignature(b) })},
 	{"foreign body", verifier.IssuerBody, func(w *world) verifier.Input {
@@ -833,4 +841,17 @@ func FuzzVerify(f *testing.F) {
 			t.Errorf("internal: %s", v.InternalDetail())
 		}
 	})
+}
+
+// TestNoCode (VER-46): a picture without a code is no verdict about anybody, and nothing of a text that came with it is used.
+func TestNoCode(t *testing.T) {
+	w := newWorld(t)
+	in := w.input(w.text(code{}))
+	in.Unread = true
+	v := expect(t, in, verifier.NoCode)
+	if v.Outcome != verifier.CannotConfirm || v.Holder != nil || v.Issuer != nil || v.Level != verifier.L0 {
+		t.Errorf("a picture without a code gave %v, holder %v", v.Outcome, v.Holder)
+	}
+	in.BundleErr, in.Bundle = verifier.NoRoot, nil
+	expect(t, in, verifier.NoRoot)
 }

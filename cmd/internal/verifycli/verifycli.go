@@ -278,18 +278,12 @@ func looksLikeText(data []byte) bool {
 // judge prints the verdict of one reading and gives its exit code.
 func (p *Program) judge(state *checkpoint.State, in verifier.Input, o qrOptions, r reading, several bool) int {
 	env := p.Env
+	in.Text, in.Unread = r.text, r.err != nil
 	if r.err != nil {
 		// Nothing could be read: that says nothing about the person.
 		fmt.Fprintf(env.Stderr, "%s: %s: %v\n", env.Program, r.source, r.err)
 		fmt.Fprintf(env.Stderr, "%s: hint: %s\n", env.Program, readHint(env, r.err))
-		if o.json {
-			fmt.Fprintln(env.Stdout, `{"schema":"posvid.verdict/1","verdict":"cannot-confirm","code":"`+unreadable+`","level":0,"checks":[],"holder":null,"issuer":null,"bundle":null,"status_as_of":null,"clock_offset_s":null,"next_step":`+quote(readHint(env, r.err))+`,"simulated":`+fmt.Sprint(in.Simulated)+`}`)
-		} else {
-			fmt.Fprintln(env.Stdout, locale.Word(env.Lang, verifier.CannotConfirm.String()))
-		}
-		return cli.ExitCannotConfirm
 	}
-	in.Text = r.text
 	v := state.Verify(in, checkpoint.Gate{Record: o.gate})
 	if o.json {
 		line, err := json.Marshal(v)
@@ -308,14 +302,6 @@ func (p *Program) judge(state *checkpoint.State, in verifier.Input, o qrOptions,
 		fmt.Fprintf(env.Stderr, "%s: internal: %s\n", env.Program, detail)
 	}
 	return ExitOf(&v, o.test)
-}
-
-// unreadable is the code of an input in which no code could be read; no verdict of package verifier has it.
-const unreadable = "unreadable-input"
-
-func quote(s string) string {
-	data, _ := json.Marshal(s)
-	return string(data)
 }
 
 func readHint(env *cli.Env, err error) string {
