@@ -193,6 +193,11 @@ func move(tx Tx, id ID, to State, c Change) error {
 			return err
 		}
 	}
+	return record(tx, id, to, c)
+}
+
+// record writes the event and the audit entry of a change.
+func record(tx Tx, id ID, to State, c Change) error {
 	if err := tx.InsertStatusEvents([]StatusEvent{{ID: id.ID, At: c.At, From: id.State, To: to, Ground: c.Ground,
 		Order: c.Order, OrderDate: c.OrderDate, Operator: c.Operator}}); err != nil {
 		return err
@@ -222,6 +227,21 @@ func (b *Body) change(ctx context.Context, row int64, to State, c Change, from .
 		if err != nil {
 			return err
 		}
+		p, err := tx.Post(id.Entitlement)
+		if err != nil {
+			return err
+		}
+		paused := p.Paused
+		if paused {
+			// A plan suspended the ID and would resume it by itself; from now on an operator has the last word.
+			p.Paused = false
+			if err := tx.UpdatePost(p); err != nil {
+				return err
+			}
+		}
+		if to == StateSuspended && id.State == StateSuspended && paused {
+			return record(tx, id, to, c)
+		}
 		allowed := false
 		for _, f := range from {
 			allowed = allowed || id.State == f
@@ -229,7 +249,11 @@ func (b *Body) change(ctx context.Context, row int64, to State, c Change, from .
 		if !allowed {
 			return fmt.Errorf("%w: ID %s is %s, %s is not possible", ErrState, id.Number, id.State, to)
 		}
-		if to != StateIssued {
+		if to == StateIssued {
+			if why := p.Reasons(c.At); len(why) > 0 {
+				return fmt.Errorf("%w: entitlement %d: %s", ErrNotEntitled, p.ID, why[0].Code)
+			}
+		} else {
 			// What is being signed at this moment must not come out valid.
 			if err := abandonPending(tx, id.Entitlement, c.At); err != nil {
 				return err
@@ -248,12 +272,14 @@ func (b *Body) change(ctx context.Context, row int64, to State, c Change, from .
 }
 
 // Suspend (зупинити) makes an issued ID suspended until it is resumed or revoked; every unexpired token
-// of it is published as suspended. Errors: ErrNotFound, ErrState, ErrGround.
+// of it is published as suspended. One that a plan suspended stays so whatever later plans say, until an operator
+// resumes it. Errors: ErrNotFound, ErrState, ErrGround.
 func (b *Body) Suspend(ctx context.Context, row int64, c Change) error {
 	return b.change(ctx, row, StateSuspended, c, StateIssued)
 }
 
-// Resume makes a suspended ID issued again. Errors: ErrNotFound, ErrState, ErrGround.
+// Resume makes a suspended ID issued again. Errors: ErrNotFound, ErrState, ErrGround; ErrNotEntitled while the register
+// itself gives no ID, for example because HR has the person suspended: that ends with a plan.
 func (b *Body) Resume(ctx context.Context, row int64, c Change) error {
 	return b.change(ctx, row, StateIssued, c, StateSuspended)
 }

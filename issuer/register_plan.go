@@ -58,7 +58,7 @@ func known(tx Tx) ([]hr.Known, error) {
 			return nil
 		}
 		ids = append(ids, p.ID)
-		out = append(out, hr.Known{Ref: refOf(p.ID), PostID: p.Post, Key: p.Key, Kind: p.Kind, Keys: p.Keys, Record: p.Record})
+		out = append(out, hr.Known{Ref: refOf(p.ID), PostID: p.Post, Key: p.Key, Kind: p.Kind, Keys: p.Keys, Blocked: p.Blocked, Record: p.Record})
 		out[len(out)-1].Record.Status = p.Status
 		return nil
 	})
@@ -255,6 +255,7 @@ type applier struct {
 	byPerson map[int64][]*PostRow // the same, and those who left
 	left     map[string]*PostRow  // left posts by person key and post
 	persons  map[hr.PersonKey]PersonRow
+	keys     map[string]hr.PersonKey // by reference, as the plan found them: an item of it may change one
 }
 
 func (a *applier) run(s Subject, approvals [][]byte) error {
@@ -390,7 +391,7 @@ func (a *applier) signatures(s Subject, approvals [][]byte, again bool) error {
 // load reads the register into memory: a plan touches most of it.
 func (a *applier) load() error {
 	a.posts, a.left, a.persons = map[string]*PostRow{}, map[string]*PostRow{}, map[hr.PersonKey]PersonRow{}
-	a.byPerson = map[int64][]*PostRow{}
+	a.byPerson, a.keys = map[int64][]*PostRow{}, map[string]hr.PersonKey{}
 	if err := a.tx.Persons(func(p PersonRow) error {
 		a.persons[p.Key] = p
 		return nil
@@ -402,7 +403,7 @@ func (a *applier) load() error {
 		if p.Status == hr.StatusDismissed {
 			a.left[leftKey(p.Key, p.Post)] = &p
 		} else {
-			a.posts[refOf(p.ID)] = &p
+			a.posts[refOf(p.ID)], a.keys[refOf(p.ID)] = &p, p.Key
 		}
 		return nil
 	})
@@ -414,7 +415,7 @@ func leftKey(k hr.PersonKey, post string) string { return string(k[:]) + post }
 // for more. people is how many the plan changes, as the brake counts them, without waiting.
 func (a *applier) held() (held []bool, people int, err error) {
 	held = make([]bool, len(a.plan.Items))
-	changed := map[hr.PersonKey]bool{}
+	changed := map[any]bool{}
 	for i := range a.plan.Items {
 		it := &a.plan.Items[i]
 		if !counted(it) {
@@ -423,8 +424,8 @@ func (a *applier) held() (held []bool, people int, err error) {
 			}
 			continue
 		}
-		changed[it.Key] = true
-		held[i] = it.Held || rises(a.posts[it.Ref], it)
+		changed[a.who(it)] = true
+		held[i] = it.Held || a.rises(it)
 	}
 	before, err := recent(a.tx, a.plan.Number, a.at)
 	if err != nil {
@@ -439,33 +440,46 @@ func (a *applier) held() (held []bool, people int, err error) {
 			held[i] = held[i] || counted(&a.plan.Items[i])
 		}
 	}
-	free := map[hr.PersonKey]bool{}
+	free := map[any]bool{}
 	for i := range a.plan.Items {
 		if it := &a.plan.Items[i]; counted(it) && !held[i] {
-			free[it.Key] = true
+			free[a.who(it)] = true
 		}
 	}
 	return held, len(free), nil
 }
 
-// rises tells whether an item raises rank or category by more than one step.
-func rises(now *PostRow, it *hr.Item) bool {
-	if now == nil || it.After == nil {
+// rises tells whether an item raises rank or category by more than one step. A post that the person joins is held against
+// every post they have or had here, so that a leave and a join are no way round.
+func (a *applier) rises(it *hr.Item) bool {
+	if it.After == nil {
 		return false
 	}
-	return rankStep(it.After.Rank)-rankStep(now.Record.Rank) > 1 || categoryStep(it.After.Category)-categoryStep(now.Record.Category) > 1
-}
-
-// rankStep grows with the rank: none is 0, the ninth 1, the first 9.
-func rankStep(rank uint8) int {
-	if rank == 0 {
-		return 0
+	if now := a.posts[it.Ref]; now != nil {
+		return len(now.Record.Rises(it.After)) > 0
 	}
-	return 10 - int(rank)
+	all := a.byPerson[a.persons[it.Key].ID]
+	if it.Kind != hr.Join || len(all) == 0 {
+		return false
+	}
+	var best hr.Record
+	for _, p := range all {
+		best.Raise(&p.Record)
+	}
+	return len(best.Rises(it.After)) > 0
 }
 
-// categoryStep grows with the category: none is 0, В 1, Б 2, А 3; an unknown one is above all.
-func categoryStep(c string) int { return slices.Index([]string{"", "В", "Б", "А"}, c) & 7 }
+// who is the person of an item as the brake counts people: by the register's row where there is one, so that the keys a plan
+// names cannot make many people look like one.
+func (a *applier) who(it *hr.Item) any {
+	if p := a.posts[it.Ref]; p != nil {
+		return p.Person
+	}
+	if row, known := a.persons[it.Key]; known {
+		return row.ID
+	}
+	return it.Key
+}
 
 // item carries out one item.
 func (a *applier) item(i int) error {
@@ -481,12 +495,13 @@ func (a *applier) item(i int) error {
 		return nil
 	}
 	p := a.posts[it.Ref]
+	best, _ := it.Keys.Best() // the key once a confirmed number is taken over
 	switch {
 	case p == nil && it.Kind == hr.Leave:
 		return nil // left already: nothing more can be taken
 	case p == nil:
 		return stale("nobody holds this post")
-	case p.Key != it.Key && !it.NewKey:
+	case it.Key != a.keys[it.Ref] && p.Key != best:
 		return stale("another person holds this post")
 	}
 	p.Number = a.plan.Number
@@ -730,15 +745,26 @@ func (a *applier) reconcile(p *PostRow, it *hr.Item) error {
 	return a.tx.UpdatePost(*p)
 }
 
-// block marks the IDs that must not be renewed while rows and questions of this plan wait.
+// block marks the IDs that must not be renewed while rows and questions of this plan wait, beside those that waited before
+// and of which this plan's file says nothing.
 func (a *applier) block() error {
 	var ids []int64
-	for _, ref := range a.plan.RenewalBlocked() {
-		if p := a.posts[ref]; p != nil {
+	waits, good := refSet(a.plan.RenewalBlocked()), refSet(a.plan.Unblocks)
+	for ref, p := range a.posts {
+		if waits[ref] || p.Blocked && !good[ref] {
 			ids = append(ids, p.ID)
 		}
 	}
+	slices.Sort(ids)
 	return a.tx.UpdateBlocked(ids)
+}
+
+func refSet(refs []string) map[string]bool {
+	set := make(map[string]bool, len(refs))
+	for _, ref := range refs {
+		set[ref] = true
+	}
+	return set
 }
 
 // planGrounds are the grounds of staff files that the lifecycle knows too.

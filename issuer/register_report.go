@@ -143,6 +143,7 @@ func (r *Register) Sweep(ctx context.Context, at time.Time) (int, error) {
 		for _, p := range rows {
 			var done bool
 			var err error
+			was := p.Paused
 			if p.Paused {
 				done, err = resumeEntitlement(tx, p.ID, Change{Ground: GroundReturn, At: at})
 				p.Paused = false
@@ -153,7 +154,7 @@ func (r *Register) Sweep(ctx context.Context, at time.Time) (int, error) {
 			if err != nil {
 				return fmt.Errorf("issuer: sweep: entitlement %d: %w", p.ID, err)
 			}
-			if !done && !p.Paused {
+			if !done && p.Paused == was {
 				continue
 			}
 			if done {

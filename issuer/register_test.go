@@ -169,6 +169,171 @@ func TestBrakeRemembers(t *testing.T) {
 	}
 }
 
+// [APP-13] A forged plan that names one person key for everybody changes as many people as it changes.
+func TestBrakeCountsPeopleNotKeys(t *testing.T) {
+	o := testOffice(t)
+	people := staff(30)
+	o.load(people)
+	for i := range 20 {
+		people[i].unit = "Новий відділ"
+	}
+	plan := o.plan(people, true)
+	forged := *plan
+	forged.Items, forged.Brake = slices.Clone(plan.Items), hr.Brake{}
+	for i := range forged.Items {
+		it := &forged.Items[i]
+		it.Held, it.HeldBy, it.Key, it.NewKey = false, nil, plan.Items[0].Key, true
+	}
+	r, err := o.reg.ApplyPlan(bg, &forged, [][]byte{o.author(&forged)}, o.at)
+	if err == nil && (r.State != issuer.PlanWaiting || len(r.Applied) != 0) {
+		t.Fatalf("report %+v, want everything held or refused", r)
+	}
+	for _, k := range o.known() {
+		if k.Record.Unit == "Новий відділ" {
+			t.Fatal("twenty people changed with one signature")
+		}
+	}
+}
+
+// [APP-13] A leave is free and a join of one person is free; together they are a rise of rank.
+func TestLeaveAndJoinIsNoRiseOfRank(t *testing.T) {
+	o := testOffice(t)
+	people := staff(30)
+	people[3].rank = 9
+	o.load(people)
+	people[3].status, people[3].ground = "dismissed", "dismissal"
+	plan := o.plan(people, true)
+	if r, err := o.reg.ApplyPlan(bg, plan, [][]byte{o.author(plan)}, o.at); err != nil || r.Applied[hr.Leave] != 1 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	people[3].status, people[3].ground, people[3].rank = "", "", 7
+	plan = o.plan(people, true)
+	if r, err := o.reg.ApplyPlan(bg, plan, [][]byte{o.author(plan)}, o.at); err != nil || r.Held != 1 || r.Applied[hr.Join] != 0 {
+		t.Fatalf("%+v, %v; want the join held", r, err)
+	}
+	people[3].rank = 8 // one step
+	plan = o.plan(people, true)
+	if r, err := o.reg.ApplyPlan(bg, plan, [][]byte{o.author(plan)}, o.at); err != nil || r.Held != 0 || r.Applied[hr.Join] != 1 {
+		t.Fatalf("%+v, %v; want the join", r, err)
+	}
+}
+
+// A block outlives a plan whose file is silent on the person and ends with a good row.
+func TestBlockOutlivesSilence(t *testing.T) {
+	o := testOffice(t)
+	people := staff(30)
+	o.load(people)
+	_, _, e := o.enrol(1)
+	o.issue(e.Entitlement)
+	blocked := func() bool {
+		for _, k := range o.known() {
+			if k.Blocked {
+				return true
+			}
+		}
+		return false
+	}
+	bad := slices.Clone(people)
+	bad[0].category = "Я"
+	plan := o.plan(bad, true)
+	if r, err := o.reg.ApplyPlan(bg, plan, [][]byte{o.author(plan)}, o.at); err != nil || r.State != issuer.PlanDone || !blocked() {
+		t.Fatalf("%+v, %v, blocked %t; want a block", r, err, blocked())
+	}
+	plan = o.plan(people[5:8], false)
+	if _, err := o.reg.ApplyPlan(bg, plan, [][]byte{o.author(plan)}, o.at); err != nil || !blocked() {
+		t.Fatalf("%v, blocked %t; a file about others ended the block", err, blocked())
+	}
+	plan = o.plan(people, true)
+	if _, err := o.reg.ApplyPlan(bg, plan, [][]byte{o.author(plan)}, o.at); err != nil || blocked() {
+		t.Fatalf("%v, blocked %t; want the block ended by a good row", err, blocked())
+	}
+}
+
+// What HR suspends an operator cannot resume, and what an operator suspends HR's return to duty does not resume.
+func TestOperatorAndPlanSuspensions(t *testing.T) {
+	o := testOffice(t)
+	people := staff(30)
+	o.load(people)
+	_, _, e := o.enrol(1)
+	id := o.issue(e.Entitlement)
+	byPlan := func(status string) {
+		t.Helper()
+		people[0].status = status
+		plan := o.plan(people, true)
+		if _, err := o.reg.ApplyPlan(bg, plan, [][]byte{o.author(plan)}, o.at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	suspend := issuer.Change{Ground: issuer.GroundTheft, At: o.at}
+	resume := issuer.Change{Ground: issuer.GroundReturn, At: o.at}
+	byPlan("suspended")
+	if err := o.body.Resume(bg, id.ID, resume); !errors.Is(err, issuer.ErrNotEntitled) || o.state(id.ID) != issuer.StateSuspended {
+		t.Fatalf("resumed against HR: %v, %s", err, o.state(id.ID))
+	}
+	byPlan("")
+	if o.state(id.ID) != issuer.StateIssued {
+		t.Fatalf("a refused resumption must leave the plan's own: %s", o.state(id.ID))
+	}
+	byPlan("suspended")
+	if err := o.body.Suspend(bg, id.ID, suspend); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.body.Suspend(bg, id.ID, suspend); !errors.Is(err, issuer.ErrState) {
+		t.Fatalf("a second time: %v", err)
+	}
+	byPlan("")
+	if o.state(id.ID) != issuer.StateSuspended {
+		t.Fatalf("HR's return to duty lifted a suspension for theft: %s", o.state(id.ID))
+	}
+	if err := o.body.Resume(bg, id.ID, resume); err != nil || o.state(id.ID) != issuer.StateIssued {
+		t.Fatalf("%v, %s", err, o.state(id.ID))
+	}
+	// Data go missing and come back, the operator resumes before the sweep sees it, then suspends: the sweep keeps out.
+	people[0].noPhoto = true
+	byPlan("")
+	people[0].noPhoto = false
+	o.photo++
+	byPlan("")
+	if err := o.body.Suspend(bg, id.ID, suspend); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.reg.Sweep(bg, o.at); err != nil || o.state(id.ID) != issuer.StateSuspended {
+		t.Fatalf("sweep: %v, %s", err, o.state(id.ID))
+	}
+}
+
+// A return to duty together with a confirmed new number is one plan that can be applied.
+func TestResumeWithANewNumber(t *testing.T) {
+	o := testOffice(t)
+	people := staff(30)
+	o.load(people)
+	_, _, e := o.enrol(1)
+	id := o.issue(e.Entitlement)
+	people[0].status, people[0].ground = "suspended", ""
+	plan := o.plan(people, true)
+	if _, err := o.reg.ApplyPlan(bg, plan, [][]byte{o.author(plan)}, o.at); err != nil || o.state(id.ID) != issuer.StateSuspended {
+		t.Fatalf("%v, %s", err, o.state(id.ID))
+	}
+	people[0].status = ""
+	people[0].n = 777
+	snapshot := o.snapshot(people, true)
+	opt, err := o.reg.PlanOptions(bg, o.at, 48*time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err = hr.MakePlan(o.known(), snapshot, opt)
+	if err != nil || len(plan.Questions) != 1 {
+		t.Fatalf("%v, %d questions", err, len(plan.Questions))
+	}
+	opt.Answers = []hr.Answer{{Question: plan.Questions[0].ID, Same: true}}
+	if plan, err = hr.MakePlan(o.known(), snapshot, opt); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := o.reg.ApplyPlan(bg, plan, [][]byte{o.author(plan)}, o.at); err != nil || r.Applied[hr.Resume] != 1 || o.state(id.ID) != issuer.StateIssued {
+		t.Fatalf("%+v, %v, %s; want it resumed", r, err, o.state(id.ID))
+	}
+}
+
 // [APP-15]
 func TestPlanRefused(t *testing.T) {
 	o := testOffice(t)
