@@ -265,6 +265,28 @@ func TestCodeTablesOnlyGrow(t *testing.T) {
 	wantError(t, "it comes back changed", err, ErrRollback)
 }
 
+// TestBeaconAfterReset: a bundle after a reset is older than the one that the thief dated ahead; its beacon has no history.
+func TestBeaconAfterReset(t *testing.T) {
+	r := operator(t)
+	ahead, err := r.BuildBundle(day(300), bundleKey(t, "s"), fakeBeacon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root2 := rootOf(t, 2, 2, []string{"a", "b", "c"}, []string{"s2"})
+	root2.Reset = &Reset{Number: 200, Floor: day(2)}
+	if err := r.RotateRoot(signedRoot(t, root2, "a", "b")); err != nil {
+		t.Fatal(err)
+	}
+	data, err := r.BuildBundle(day(3), bundleKey(t, "s2"), fakeBeacon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, after := mustOpen(t, r, ahead).Beacon(), mustOpen(t, r, data).Beacon()
+	if after.N != before.N+1 || len(after.Times) != 1 || !after.Times[0].Equal(day(3)) {
+		t.Errorf("beacon %d with times %v after %d", after.N, after.Times, before.N)
+	}
+}
+
 // TRUST-25: a new root may set number and floor back, for a verifier that meets it for the first time, and once.
 func TestReset(t *testing.T) {
 	r := operator(t)

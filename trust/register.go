@@ -636,7 +636,13 @@ func (r *Register) BuildBundle(at time.Time, s keys.BundleSigner, beacon BeaconS
 		if err != nil {
 			return nil, refuse(ErrArgument, "beacon: %v", err)
 		}
-		next = BeaconEntry{r.beaconN + 1, value, append([]time.Time{at}, r.beacons...)}
+		published := r.beacons
+		if len(published) > 0 && published[0].After(at) {
+			// Only a root with a reset sets time back. When the earlier values were published is not known then: codes that
+			// carry one of them are at most L1.
+			published = nil
+		}
+		next = BeaconEntry{r.beaconN + 1, value, append([]time.Time{at}, published...)}
 		next.Times = next.Times[:min(len(next.Times), maxBeaconTimes)]
 	}
 	sections, err := r.sections(at, next)
