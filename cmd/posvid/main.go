@@ -25,7 +25,7 @@ func main() {
 
 // run is the whole program; tests call it.
 func run(ctx context.Context, env *cli.Env, args []string) int {
-	env.Lang = cli.LocaleLang(os.Getenv)
+	env.ChooseLang(args)
 	root := rootCommand(env)
 	root.SetContext(ctx)
 	return env.Run(root, args)
@@ -50,7 +50,7 @@ Try: posvid demo`),
 	}{
 		{"trust", "Технічний адміністратор:", "Trust operator:", []*cobra.Command{trustCommand(env)}},
 		{"body", "Орган, що видає:", "Issuing body:", []*cobra.Command{
-			initCommand(env), bundleCommand(env), hrCommand(env), slipsCommand(env), enrolCommand(env), issueCommand(env), listCommand(env), showCommand(env),
+			initCommand(env), bundleCommand(env), keyCommand(env), hrCommand(env), slipsCommand(env), enrolCommand(env), issueCommand(env), listCommand(env), showCommand(env),
 			changeCommand(env, "suspend", "зупинити посвідчення / suspend an ID", issuer.StateSuspended, (*issuer.Body).Suspend),
 			changeCommand(env, "resume", "поновити зупинене / resume a suspended ID", issuer.StateIssued, (*issuer.Body).Resume),
 			changeCommand(env, "revoke", "анулювати посвідчення, назавжди / revoke an ID for ever", issuer.StateRevoked, (*issuer.Body).Revoke),

@@ -134,6 +134,23 @@ func (e *Env) AddStateFlags(root *cobra.Command) {
 	root.PersistentFlags().StringVar(&e.OperatorPassphraseFile, "as-passphrase-file", "", "файл із парольною фразою підписувача, коли вона своя / file with the operator's own passphrase")
 }
 
+// ChooseLang sets the language before the command line is parsed, for the texts of help: --lang if it names one, else the locale.
+func (e *Env) ChooseLang(args []string) {
+	e.Lang = LocaleLang(os.Getenv)
+	for i, arg := range args {
+		value, ok := strings.CutPrefix(arg, "--lang=")
+		if arg == "--lang" && i+1 < len(args) {
+			value, ok = args[i+1], true
+		}
+		if arg == "--" {
+			return
+		}
+		if ok && (value == "uk" || value == "en") {
+			e.Lang = value
+		}
+	}
+}
+
 // setLang takes --lang, else the locale, else Ukrainian.
 func (e *Env) setLang() error {
 	switch e.chosen {
@@ -336,6 +353,7 @@ func WriteAtomic(name string, data []byte, mode os.FileMode) error {
 func (e *Env) Run(root *cobra.Command, args []string) int {
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetArgs(args)
+	root.InitDefaultHelpFlag() // before parsing, or --help would take the next argument for its value
 	root.SetIn(e.Stdin)
 	root.SetOut(e.Stdout)
 	root.SetErr(e.Stderr)

@@ -59,16 +59,18 @@ func Env(program string) *cli.Env {
 }
 
 // Params are the parameters with which scripts of a folder run. The locale, the time zone and the passphrase do not depend on
-// the machine; $HR is the folder of invented staff data.
+// the machine; $HR is the folder of invented staff data,
+// $V1 that of the vectors.
 func Params(dir string) testscript.Params {
 	return testscript.Params{
 		Dir: dir,
 		Setup: func(e *testscript.Env) error {
-			staff, err := filepath.Abs(filepath.Join("..", "..", "testvectors", "hr"))
+			vectors, err := filepath.Abs(filepath.Join("..", "..", "testvectors"))
 			if err != nil {
 				return err
 			}
-			e.Setenv("HR", staff)
+			e.Setenv("HR", filepath.Join(vectors, "hr"))
+			e.Setenv("V1", filepath.Join(vectors, "v1"))
 			e.Setenv("LC_ALL", "uk_UA.UTF-8")
 			e.Setenv("TZ", "Pacific/Kiritimati")
 			e.Setenv("HOME", e.WorkDir)

@@ -51,7 +51,7 @@ func DefaultState() string {
 
 // Run is the whole of posvid-verify: it executes a command line and gives the exit code.
 func Run(env *cli.Env, args []string) int {
-	env.Lang = cli.LocaleLang(os.Getenv)
+	env.ChooseLang(args)
 	var state string
 	root := &cobra.Command{
 		Use:   "posvid-verify",
@@ -491,6 +491,8 @@ func (p *Program) stateError(err error) error {
 	switch {
 	case errors.Is(err, checkpoint.ErrNoPin):
 		hint = env.T("введіть відбиток кореневого ключа: posvid-verify trust pin ВІДБИТОК", "pin the root: posvid-verify trust pin FINGERPRINT")
+	case errors.Is(err, checkpoint.ErrPinned):
+		hint = env.T("інший кореневий ключ уже закріплено, його не замінюють; пристрій іншого технічного адміністратора починає з порожньої --state", "another root is pinned already and a pin is never replaced; a device of another operator starts with an empty --state")
 	case errors.Is(err, checkpoint.ErrNoBundle):
 		hint = env.T("встановіть набір довіри: posvid-verify bundle install ФАЙЛ", "install a bundle: posvid-verify bundle install FILE")
 	case errors.Is(err, checkpoint.ErrNotEnrolled):
