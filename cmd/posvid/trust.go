@@ -347,7 +347,7 @@ func (o *operatorFolder) bundle(publications [][]byte, at time.Time) (data []byt
 }
 
 // rotate makes the next root: new members in place of those named, a new bundle signer when asked for.
-func (o *operatorFolder) rotate(replace []int, newBundle bool, at time.Time, opt keys.SealOptions) (number uint64, err error) {
+func (o *operatorFolder) rotate(replace []int, newBundle, reset bool, at time.Time, opt keys.SealOptions) (number uint64, err error) {
 	err = o.update(func(r *trust.Register) error {
 		roots := r.Roots()
 		old := roots[len(roots)-1]
@@ -381,6 +381,9 @@ func (o *operatorFolder) rotate(replace []int, newBundle bool, at time.Time, opt
 				return err
 			}
 			next.BundleSigners = []keys.BundlePublicKey{bundle.BundlePublic()}
+		}
+		if reset {
+			next.Reset = &trust.Reset{Number: r.Number() + 1, Floor: at}
 		}
 		payload, err := next.Encode()
 		if err != nil {
@@ -545,14 +548,17 @@ func trustShowCommand(env *cli.Env) *cobra.Command {
 
 func trustRotateCommand(env *cli.Env) *cobra.Command {
 	var replace []int
-	var bundle bool
+	var bundle, reset bool
 	command := &cobra.Command{
 		Use: "rotate", Args: cobra.NoArgs,
 		Short: "наступний корінь: замінити члени або підписувача наборів / the next root",
 		Long: env.T("Новий корінь підписують пороги старого і нового. Перевіряльники зі старим відбитком переходять на нього самі з наступним набором довіри.",
 			"The new root is signed by the thresholds of the old and of the new one. Verifiers with the old fingerprint follow with the next bundle."),
 		RunE: func(*cobra.Command, []string) error {
-			number, err := operatorFolderOf(env).rotate(replace, bundle, env.Now(), keys.SealOptions{})
+			if reset && !bundle {
+				return cli.Usagef("%s", env.T("--reset буває лише разом із --new-bundle-signer", "--reset goes with --new-bundle-signer only"))
+			}
+			number, err := operatorFolderOf(env).rotate(replace, bundle, reset, env.Now(), keys.SealOptions{})
 			if err != nil {
 				return err
 			}
@@ -562,6 +568,7 @@ func trustRotateCommand(env *cli.Env) *cobra.Command {
 	}
 	command.Flags().IntSliceVar(&replace, "replace", nil, "номери членів, яких замінити / members to replace")
 	command.Flags().BoolVar(&bundle, "new-bundle-signer", false, "новий підписувач наборів / a new bundle signer")
+	command.Flags().BoolVar(&reset, "reset", false, "підписувача викрадено, він підписав наперед: номер набору і нижня межа часу починаються знову / the stolen signer signed ahead: number and clock floor start anew")
 	return command
 }
 
