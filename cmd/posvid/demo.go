@@ -260,13 +260,17 @@ func (d *demo) applyStaff(ctx context.Context, b *demoBody, name string) (err er
 		return err
 	}
 	d.say("рядків %d, прийнято %d, відкладено %d", "rows %d, taken %d, set aside %d", snapshot.Rows, len(snapshot.Records), len(snapshot.SetAside))
-	for _, p := range slices.Concat(snapshot.Problems, problems) {
-		d.say("%s", "%s", p.Format(d.Lang))
-	}
-	for _, row := range snapshot.SetAside {
-		for _, p := range row.Problems {
-			d.say("%s", "%s", p.Format(d.Lang))
+	said := map[string]bool{}
+	show := func(problems ...hr.Problem) {
+		for _, p := range problems {
+			line := p.Format(d.Lang)
+			said[line] = true
+			d.say("%s", "%s", line)
 		}
+	}
+	show(slices.Concat(snapshot.Problems, problems)...)
+	for _, row := range snapshot.SetAside {
+		show(row.Problems...)
 	}
 	plan, planName, err := body.plan(ctx, snapshot, nil, d.at)
 	if err != nil {
@@ -275,7 +279,7 @@ func (d *demo) applyStaff(ctx context.Context, b *demoBody, name string) (err er
 	var text bytes.Buffer
 	quiet := *d.Env
 	quiet.Stdout = &text
-	tellPlan(&quiet, plan)
+	tellPlan(&quiet, plan, said)
 	d.lines(text.String())
 	report := filepath.Join(d.dir, "hr", "bez-posvidchennia-"+b.edrpou+".xlsx")
 	quiet.Stderr = &text
@@ -300,7 +304,7 @@ func (d *demo) applyStaff(ctx context.Context, b *demoBody, name string) (err er
 		if err != nil {
 			return err
 		}
-		if _, err := body.sign(plan, second, issuer.PartApprover, d.at); err != nil {
+		if _, err := body.sign(ctx, plan, second, issuer.PartApprover, d.at); err != nil {
 			return err
 		}
 		if applied, err = body.apply(ctx, plan, file, author, d.at); err != nil {

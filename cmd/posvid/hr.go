@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sort"
@@ -150,20 +151,32 @@ func hrCheckCommand(env *cli.Env) *cobra.Command {
 	return command
 }
 
-// tellSnapshot prints what a file holds: first what is wrong with the rows, then the counts.
-func tellSnapshot(env *cli.Env, s *hr.Snapshot, photoProblems []hr.Problem) {
-	for _, p := range s.Problems {
-		env.Print("%s", "%s", p.Format(env.Lang))
-	}
-	for _, row := range s.SetAside {
-		for _, p := range row.Problems {
-			env.Print("%s", "%s", p.Format(env.Lang))
+// tellProblems prints problems, each once: said holds the lines that stand on the screen already.
+func tellProblems(env *cli.Env, said map[string]bool, problems ...hr.Problem) {
+	for _, p := range problems {
+		if line := p.Format(env.Lang); !said[line] {
+			said[line] = true
+			env.Print("%s", "%s", line)
 		}
 	}
-	for _, p := range photoProblems {
-		env.Print("%s", "%s", p.Format(env.Lang))
+}
+
+// tellSnapshot prints what a file holds: first what is wrong with the rows, those taken for their status alone among them,
+// then the counts. It gives back the lines it printed.
+func tellSnapshot(env *cli.Env, s *hr.Snapshot, photoProblems []hr.Problem) map[string]bool {
+	said := map[string]bool{}
+	tellProblems(env, said, s.Problems...)
+	for _, row := range s.SetAside {
+		tellProblems(env, said, row.Problems...)
 	}
+	for i := range s.Records {
+		if s.Records[i].StatusOnly {
+			tellProblems(env, said, s.Records[i].Problems...)
+		}
+	}
+	tellProblems(env, said, photoProblems...)
 	env.Print("рядків: %d, прийнято: %d, відкладено до виправлення: %d", "rows: %d, taken: %d, set aside: %d", s.Rows, len(s.Records), len(s.SetAside))
+	return said
 }
 
 // nothingTaken refuses a file of which no row could be taken: that is the wrong file, not a body where nobody works.
@@ -211,6 +224,16 @@ func (b *openBody) plan(ctx context.Context, snapshot *hr.Snapshot, answers []hr
 	if _, err := plan.WriteTo(&buffer); err != nil {
 		return nil, "", err
 	}
+	// A plan made anew takes the number of one that was never applied; signatures under that one are of no use any more.
+	stale, err := filepath.Glob(b.file("plans", fmt.Sprintf("%d.*.approval", plan.Number)))
+	if err != nil {
+		return nil, "", err
+	}
+	for _, name := range stale {
+		if err := os.Remove(name); err != nil {
+			return nil, "", err
+		}
+	}
 	name := b.planFile(plan.Number)
 	return plan, name, cli.WriteAtomic(name, []byte(buffer.String()), 0o600)
 }
@@ -241,7 +264,7 @@ func hrPlanCommand(env *cli.Env) *cobra.Command {
 		for _, id := range different {
 			answers = append(answers, hr.Answer{Question: id})
 		}
-		tellSnapshot(env, snapshot, photoProblems)
+		said := tellSnapshot(env, snapshot, photoProblems)
 		if err := nothingTaken(env, snapshot); err != nil {
 			return err
 		}
@@ -250,7 +273,7 @@ func hrPlanCommand(env *cli.Env) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		tellPlan(env, plan)
+		tellPlan(env, plan, said)
 		env.Print("план %d: %s", "plan %d: %s", plan.Number, name)
 		if report != "" {
 			return writeReport(env, report, snapshot, plan, at)
@@ -273,8 +296,13 @@ var itemWords = []struct {
 	{hr.Resume, "поновлення", "resume"},
 }
 
-// tellPlan prints a plan: live IDs that wait for a correction first, questions, counts, and what the brake holds.
-func tellPlan(env *cli.Env, p *hr.Plan) {
+// tellPlan prints a plan: live IDs that wait for a correction first, the other rows that wait, what could not be matched
+// (a dismissal of nobody known must be seen), questions, counts, and what the brake holds. said holds lines that were
+// printed before.
+func tellPlan(env *cli.Env, p *hr.Plan, said map[string]bool) {
+	if said == nil {
+		said = map[string]bool{}
+	}
 	for _, row := range p.SetAside {
 		if !row.LiveID {
 			continue
@@ -283,6 +311,12 @@ func tellPlan(env *cli.Env, p *hr.Plan) {
 			env.Print("! має чинне посвідчення, поновлення зупинено: %s", "! holds a live ID, its renewal waits: %s", problem.Format(env.Lang))
 		}
 	}
+	for _, row := range p.SetAside {
+		if !row.LiveID {
+			tellProblems(env, said, row.Problems...)
+		}
+	}
+	tellProblems(env, said, p.Notes...)
 	for _, q := range p.Questions {
 		env.Print("? рядок %d: змінився номер особи. Та сама особа? --same %s, різні: --different %s", "? row %d: the person's number changed. One person? --same %s, two: --different %s", q.Line, q.ID, q.ID)
 	}
@@ -335,13 +369,24 @@ func (f *bodyFolder) approvalFile(n uint64, o issuer.Operator, part issuer.Appro
 }
 
 // sign signs a plan as its author or as its approver. One operator is never both: the register would refuse the plan for ever.
-func (b *openBody) sign(plan *hr.Plan, o issuer.Operator, part issuer.ApprovalPart, at time.Time) (string, error) {
+func (b *openBody) sign(ctx context.Context, plan *hr.Plan, o issuer.Operator, part issuer.ApprovalPart, at time.Time) (string, error) {
+	other := issuer.PartApprover
 	if part == issuer.PartApprover {
-		if _, err := os.Stat(b.approvalFile(plan.Number, o, issuer.PartAuthor)); err == nil {
-			return "", cli.Hint(b.env.Err("підписувач %d — автор плану %d, а другим підписувачем має бути інша особа", "operator %d is the author of plan %d, and the approver is a different person", o.ID, plan.Number),
-				b.env.T("posvid hr approve %d --as ІНШИЙ", "posvid hr approve %d --as ANOTHER", plan.Number))
-		}
-	} else if _, err := os.Stat(b.approvalFile(plan.Number, o, issuer.PartApprover)); err == nil {
+		other = issuer.PartAuthor
+	}
+	operators, err := b.register.Operators(ctx)
+	if err != nil {
+		return "", err
+	}
+	signed, err := readApproval(b.approvalFile(plan.Number, o, other), plan, operators)
+	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errNotOfPlan):
+		return "", err
+	case signed == nil:
+	case part == issuer.PartApprover:
+		return "", cli.Hint(b.env.Err("підписувач %d — автор плану %d, а другим підписувачем має бути інша особа", "operator %d is the author of plan %d, and the approver is a different person", o.ID, plan.Number),
+			b.env.T("posvid hr approve %d --as ІНШИЙ", "posvid hr approve %d --as ANOTHER", plan.Number))
+	default:
 		return "", cli.Hint(b.env.Err("підписувач %d уже підписав план %d як другий, тож автором має бути інша особа", "operator %d has signed plan %d as its approver, so the author is a different person", o.ID, plan.Number),
 			b.env.T("posvid hr apply %d ФАЙЛ --as ІНШИЙ", "posvid hr apply %d FILE --as ANOTHER", plan.Number))
 	}
@@ -357,26 +402,64 @@ func (b *openBody) sign(plan *hr.Plan, o issuer.Operator, part issuer.ApprovalPa
 	return name, cli.WriteAtomic(name, approval, 0o600)
 }
 
-// approvals reads the author's signature under plan n and every approver's. Whoever applied it earlier as its author is not
-// the author of this attempt.
-func (f *bodyFolder) approvals(n uint64, author issuer.Operator) ([][]byte, error) {
-	names, err := filepath.Glob(f.file("plans", fmt.Sprintf("%d.%s-*.approval", n, issuer.PartApprover)))
+// errNotOfPlan: a file in the folder of plans is not an approval of the plan as it stands by an operator of the body.
+var errNotOfPlan = errors.New("posvid: not an approval of this plan as it stands")
+
+// readApproval reads a file that should be an approval of the plan. Errors: fs.ErrNotExist, errNotOfPlan.
+func readApproval(name string, plan *hr.Plan, operators []issuer.Operator) ([]byte, error) {
+	file, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
-	names = append(names, f.approvalFile(n, author, issuer.PartAuthor))
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, issuer.MaxApproval+1))
+	if err != nil {
+		return nil, err
+	}
+	approval, err := issuer.ParseApproval(data)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errNotOfPlan, err)
+	}
+	subject := issuer.PlanSubject(plan)
+	for _, o := range operators {
+		if !o.Active() || o.Key.KeyID() != approval.UnverifiedKeyID() {
+			continue
+		}
+		if a, err := approval.Verify(o.Key); err == nil && a.Hash == subject.Hash && a.Number == subject.Number && a.Kind == subject.Kind && a.EDRPOU == subject.EDRPOU {
+			return data, nil
+		}
+	}
+	return nil, errNotOfPlan
+}
+
+// approvals reads the author's signature under the plan and every approver's. Whoever applied it earlier as its author is not
+// the author of this attempt. A file that is no approval of this plan is named and left out: the register refuses a plan
+// together with a bad signature, and a stray file must not hold up a dismissal.
+func (b *openBody) approvals(ctx context.Context, plan *hr.Plan, author issuer.Operator) ([][]byte, error) {
+	names, err := filepath.Glob(b.file("plans", fmt.Sprintf("%d.%s-*.approval", plan.Number, issuer.PartApprover)))
+	if err != nil {
+		return nil, err
+	}
+	operators, err := b.register.Operators(ctx)
+	if err != nil {
+		return nil, err
+	}
+	names = append(names, b.approvalFile(plan.Number, author, issuer.PartAuthor))
 	var all [][]byte
+	seen := map[string]bool{}
 	for _, name := range names {
-		file, err := os.Open(name)
+		data, err := readApproval(name, plan, operators)
+		if errors.Is(err, errNotOfPlan) {
+			b.env.Say("підпис не враховано, він не під цим планом: %s", "approval left out, it is not of this plan: %s", name)
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
-		data, err := io.ReadAll(io.LimitReader(file, issuer.MaxApproval+1))
-		file.Close()
-		if err != nil {
-			return nil, err
+		if !seen[string(data)] { // a copy under another name
+			seen[string(data)] = true
+			all = append(all, data)
 		}
-		all = append(all, data)
 	}
 	return all, nil
 }
@@ -402,8 +485,8 @@ func hrApproveCommand(env *cli.Env) *cobra.Command {
 		if author {
 			part = issuer.PartAuthor
 		}
-		tellPlan(env, plan)
-		name, err := b.sign(plan, o, part, env.Now())
+		tellPlan(env, plan, nil)
+		name, err := b.sign(ctx, plan, o, part, env.Now())
 		if err != nil {
 			return err
 		}
@@ -452,10 +535,10 @@ func (b *openBody) apply(ctx context.Context, plan *hr.Plan, file staffFile, aut
 	if err := plan.Bind(snapshot, b.register.PersonSecret()); err != nil {
 		return nil, problemIn(b.env, err)
 	}
-	if _, err := b.sign(plan, author, issuer.PartAuthor, at); err != nil {
+	if _, err := b.sign(ctx, plan, author, issuer.PartAuthor, at); err != nil {
 		return nil, err
 	}
-	approvals, err := b.approvals(plan.Number, author)
+	approvals, err := b.approvals(ctx, plan, author)
 	if err != nil {
 		return nil, err
 	}
