@@ -91,6 +91,16 @@ func Open(path string, o Options) (*Store, error) {
 		o.Readers = max(2, runtime.GOMAXPROCS(0))
 	}
 	_, statErr := os.Stat(abs)
+	if errors.Is(statErr, os.ErrNotExist) {
+		// Made here and not by the engine, so that nobody else may read it; its log takes the same mode.
+		f, err := os.OpenFile(abs, os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return nil, fmt.Errorf("store: open: %w: %w", ErrIO, err)
+		}
+		if err := f.Close(); err != nil {
+			return nil, fmt.Errorf("store: open: %w: %w", ErrIO, err)
+		}
+	}
 	s := &Store{path: abs, sealer: o.Sealer, write: make(chan *conn, 1), read: make(chan *conn, o.Readers), done: make(chan struct{})}
 	if s.writeDB, err = sql.Open("sqlite", dsn(abs, false)); err != nil {
 		return nil, fmt.Errorf("store: open: %w", err)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,23 @@ import (
 	"github.com/posvid/posvid/issuer"
 	"github.com/posvid/posvid/store"
 )
+
+// The file and its log are for their owner alone, whatever the umask says.
+func TestFileMode(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("modes of files are not Windows's")
+	}
+	w := newWorld(t, 1)
+	for _, name := range []string{w.path, w.path + "-wal", w.path + "-shm"} {
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if mode := info.Mode().Perm(); mode != 0o600 {
+			t.Errorf("%s has mode %o, want 600", filepath.Base(name), mode)
+		}
+	}
+}
 
 // [ISS-23] The file is opened so that a commit is on the disk: WAL, FULL, foreign keys, STRICT, no mmap.
 func TestEngineSettings(t *testing.T) {
