@@ -150,7 +150,7 @@ func (r *payloadReader) cnf() (holder keys.HolderPublicKey, err error) {
 		if err != nil {
 			return holder, err
 		}
-		if holder, err = keys.ParseHolderPublicKey(raw); err != nil {
+		if holder, err = parseHolderKey(raw); err != nil {
 			return keys.HolderPublicKey{}, err
 		}
 		found = true
