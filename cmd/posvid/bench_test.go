@@ -145,7 +145,7 @@ func TestBenchSeries(t *testing.T) {
 		t.Errorf("ratio %g in %v, want 1 in [0.5 2]", ratio, spread)
 	}
 	failing := func() error { return errBenchRaw }
-	if _, err := benchInterleave(t.Context(), 9, time.Second, benchOperation{1, failing}); err != errBenchRaw {
+	if _, err := benchInterleave(t.Context(), benchWall, 9, time.Second, benchOperation{1, failing}); err != errBenchRaw {
 		t.Errorf("a failing operation: %v, want %v", err, errBenchRaw)
 	}
 	if _, err := benchAllocs(1, failing); err != errBenchRaw {
@@ -153,7 +153,7 @@ func TestBenchSeries(t *testing.T) {
 	}
 	stopped, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := benchInterleave(stopped, 9, time.Second, benchOperation{1, func() error { return nil }}); err != context.Canceled {
+	if _, err := benchInterleave(stopped, benchWall, 9, time.Second, benchOperation{1, func() error { return nil }}); err != context.Canceled {
 		t.Errorf("an interrupted bench: %v, want %v", err, context.Canceled)
 	}
 }

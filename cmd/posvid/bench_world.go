@@ -38,7 +38,7 @@ type benchSize struct {
 	partialLimit time.Duration
 }
 
-var benchFull = benchSize{bodies: 100, statuses: 500_000, codes: 5_000, moreCodes: 100_000, rounds: 300, opens: 41, children: 15,
+var benchFull = benchSize{bodies: 100, statuses: 500_000, codes: 5_000, moreCodes: 100_000, rounds: 1500, opens: 41, children: 15,
 	grouped: 4096, single: 256, turns: 3, allocRuns: 500, partialLimit: 5 * time.Second}
 
 // benchKeysPerBody makes the 300 keys of the bar out of 100 bodies.
