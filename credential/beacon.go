@@ -80,17 +80,25 @@ func Steps(newestN uint64, newest, candidate Beacon, maxForward int) (offset int
 	if candidate == newest {
 		return 0, true
 	}
-	b := newest
-	for k := 1; k <= beaconBack && uint64(k) <= newestN; k++ {
-		b = BeaconPrevious(newestN-uint64(k), b)
-		if b == candidate {
-			return -k, true
+	// A phone is a few bundles behind the one who asks, or ahead of it; the far past, which takes ten times the work, is
+	// asked last.
+	b, k := newest, uint64(0)
+	back := func(until uint64) bool {
+		for k < until && k < newestN {
+			k++
+			if b = BeaconPrevious(newestN-k, b); b == candidate {
+				return true
+			}
 		}
+		return false
+	}
+	if back(beaconNear) {
+		return -int(k), true
 	}
 	for k := 1; k <= maxForward; k++ {
 		top := newestN + uint64(k)
 		if top < newestN {
-			return 0, false
+			break
 		}
 		b := candidate
 		for n := top; n > newestN; n-- {
@@ -99,6 +107,9 @@ func Steps(newestN uint64, newest, candidate Beacon, maxForward int) (offset int
 		if b == newest {
 			return k, true
 		}
+	}
+	if back(beaconBack) {
+		return -int(k), true
 	}
 	return 0, false
 }

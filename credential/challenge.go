@@ -53,7 +53,7 @@ func ParseChallenge(data []byte) (*UnverifiedChallenge, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkLowS("challenge", sign1); err != nil {
+	if err := checkForm("challenge", sign1); err != nil {
 		return nil, err
 	}
 	u := &UnverifiedChallenge{sign1: sign1}

@@ -21,6 +21,7 @@ const (
 	maxAudience = 20           // bytes of aud: the decimal digits of a uint64
 	maxTime     = 253402300799 // 9999-12-31T23:59:59Z, seconds
 	beaconBack  = 4096         // steps of the beacon chain that a search goes back
+	beaconNear  = 30           // those of them that are tried first
 )
 
 var (

@@ -56,7 +56,7 @@ func ParsePossession(data []byte) (*Possession, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkLowS("possession", sign1); err != nil {
+	if err := checkForm("possession", sign1); err != nil {
 		return nil, err
 	}
 	// The key has to be read before the signature can be checked; nothing else leaves this function without it.

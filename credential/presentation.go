@@ -131,10 +131,10 @@ func ParsePresentation(data []byte) (*UnverifiedPresentation, error) {
 	if err := p.token.parse(sign1.Header.KCWT, pathSID1); err != nil {
 		return nil, err
 	}
-	if err := checkLowS("presentation", sign1); err != nil {
+	if err := checkForm("presentation", sign1); err != nil {
 		return nil, err
 	}
-	if err := checkLowS("token", p.token.sign1); err != nil {
+	if err := checkForm("token", p.token.sign1); err != nil {
 		return nil, err
 	}
 	return p, nil

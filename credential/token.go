@@ -52,12 +52,24 @@ func signLowS(h cose.Header, payload []byte, s signer) ([]byte, error) {
 	return cose.AssembleSign1(h, payload, sig)
 }
 
-// checkLowS refuses an ECDSA signature on P-256 that is not low-S. A signature of any other length is left to the
-// verification, which refuses it.
-func checkLowS(what string, m *cose.Sign1) error {
-	alg := m.Header.Algorithm
-	if alg == cose.ESP256 && len(m.Signature) == alg.SignatureSize() && !cose.IsLowS(alg, m.Signature) {
+// checkForm refuses a signature of a length that no key of its algorithm makes, and an ECDSA signature on P-256 that is
+// not low-S. Any other algorithm than the two of this profile is left to the verification, which refuses it.
+func checkForm(what string, m *cose.Sign1) error {
+	if err := checkLength(what, m); err != nil {
+		return err
+	}
+	if alg := m.Header.Algorithm; alg == cose.ESP256 && !cose.IsLowS(alg, m.Signature) {
 		return fail(ErrHighS, "%s: signature has s above half of the group order", what)
+	}
+	return nil
+}
+
+func checkLength(what string, m *cose.Sign1) error {
+	switch alg := m.Header.Algorithm; alg {
+	case cose.ESP256, cose.Ed25519:
+		if got, want := len(m.Signature), alg.SignatureSize(); got != want {
+			return fail(ErrMalformed, "%s: signature of %d bytes, want %d for %s", what, got, want, alg)
+		}
 	}
 	return nil
 }
@@ -115,7 +127,7 @@ func (t *UnverifiedToken) parse(data []byte, p path) error {
 		return fail(ErrMalformed, "token: kid of %d bytes, want %d", got, want)
 	}
 	t.sign1, t.raw, t.path = sign1, data, p
-	return nil
+	return checkLength("token", sign1)
 }
 
 // UnverifiedKeyID returns kid: a hint which keys to try. It is not trusted: whoever made the token wrote it.
@@ -130,6 +142,9 @@ func (t *UnverifiedToken) Verify(key keys.IssuerPublicKey) (*Token, error) {
 	}
 	token := &Token{Raw: t.raw, KeyID: t.UnverifiedKeyID()}
 	if err := parseClaims(t.sign1.Payload, &token.Claims); err != nil {
+		if IsBadSignature(err) { // of the holder key inside: the signature over it is good
+			err = fail(ErrMalformed, "token payload: %v", err)
+		}
 		return nil, err
 	}
 	switch {

@@ -618,3 +618,54 @@ func TestWords(t *testing.T) {
 		}
 	}
 }
+
+// A good signature over a holder key of a wrong algorithm is a fault of the payload: a reader who took it for a bad
+// signature would go on to the next key.
+func TestBadHolderKeyIsNoBadSignature(t *testing.T) {
+	claims, _ := claimsOf(t, fullClaims(t))
+	holder := holderKey(t).HolderPublic()
+	for _, alg := range []cose.Algorithm{cose.ESP384, cose.Ed25519, cose.MLDSA65} {
+		key := pairs{intKey(1): uintValue(2), intKey(3): cose.AppendInt(nil, int64(alg)), intKey(-1): uintValue(1)}
+		whole := readPairs(t, holder.MarshalCOSE())
+		key[intKey(-2)], key[intKey(-3)] = whole[intKey(-2)], whole[intKey(-3)]
+		claims[intKey(claimCnf)] = pairs{intKey(cnfKey): key.encode()}.encode()
+		u, err := ParseToken(signRaw(t, TokenHeader(issuerKey(t)), claims.encode(), issuerKey(t)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := u.Verify(issuerKey(t).IssuerPublic()); !errors.Is(err, ErrMalformed) || IsBadSignature(err) {
+			t.Errorf("holder key that says %s: %v, want ErrMalformed", alg, err)
+		}
+	}
+}
+
+// No key makes a signature of another length, so nothing has to be verified to say so.
+func TestSignatureOfImpossibleLength(t *testing.T) {
+	payload, err := EncodePayload(fullClaims(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := SignToken(payload, issuerKey(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	presentation, err := Present(token, holderKey(t), AudienceAny, time.Unix(1_790_000_000, 0), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resized := func(data []byte, size int) []byte { // the signature is the last 64 bytes, behind a head of two
+		out := bytes.Clone(data[:len(data)-66])
+		return cose.AppendBytes(out, append(bytes.Clone(data[len(data)-64:]), make([]byte, 64)...)[:size])
+	}
+	for _, size := range []int{1, 32, 63, 65, 96, 128} {
+		if _, err := ParseToken(resized(token, size)); !errors.Is(err, ErrMalformed) {
+			t.Errorf("token with a signature of %d bytes: %v", size, err)
+		}
+		if _, err := ParsePresentation(resized(presentation, size)); !errors.Is(err, ErrMalformed) {
+			t.Errorf("presentation with a signature of %d bytes: %v", size, err)
+		}
+	}
+	if _, err := ParsePresentation(resized(presentation, 64)); err != nil {
+		t.Errorf("64 bytes: %v", err)
+	}
+}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/posvid/posvid/codes"
 	"github.com/posvid/posvid/credential"
-	"github.com/posvid/posvid/crypto/cose"
 	"github.com/posvid/posvid/locale"
 	"github.com/posvid/posvid/trust"
 )
@@ -171,16 +170,13 @@ func (v *Verdict) run(in *Input) {
 		v.checkBundle(b, now)
 		v.checkClock(in, b, now)
 	}
-	p, data := v.decode(in)
+	p := v.decode(in)
 	if p == nil || b == nil {
 		return
 	}
 	policy := b.Policy().For(in.Class)
 	token, right := v.checkIssuer(p.Token(), b, policy, now)
 	if token == nil {
-		if v.Checks[CheckIssuerSignature].Code == IssuerSignature {
-			v.lookAgain(tokenIn(data), b)
-		}
 		return
 	}
 	v.checkRight(&token.Claims, right)
@@ -194,9 +190,6 @@ func (v *Verdict) run(in *Input) {
 		v.pass(CheckHolderSignature)
 	case credential.IsBadSignature(err), errors.Is(err, credential.ErrNoHolder):
 		v.fail(CheckHolderSignature, HolderSignature, locale.Args{})
-		if m, err := cose.ParseSign1(data, presentationFrame); err == nil && wrongLength(m) {
-			v.fail(CheckDecode, Malformed, locale.Args{})
-		}
 	default: // the holder signed it, but it says what no presentation may say
 		v.pass(CheckHolderSignature)
 		v.fail(CheckDecode, decodeCode(err), locale.Args{})
@@ -244,75 +237,34 @@ func decodeCode(err error) Code {
 	return Malformed
 }
 
-// decode reads the frame, and returns the bytes behind the text too.
-func (v *Verdict) decode(in *Input) (*credential.UnverifiedPresentation, []byte) {
+func (v *Verdict) decode(in *Input) *credential.UnverifiedPresentation {
 	if in.Unread {
 		v.fail(CheckText, NoCode, locale.Args{})
-		return nil, nil
+		return nil
 	}
 	text := in.Text
 	prefix, data, err := credential.DecodeText(text)
 	switch {
 	case errors.Is(err, credential.ErrNotServiceID), err == nil && prefix != credential.Prefix:
 		v.fail(CheckText, NotAServiceID, locale.Args{})
-		return nil, nil
+		return nil
 	case err != nil:
 		// The text of a challenge is not ours to judge, damaged or not.
 		if len(text) < len(credential.Prefix) || text[:len(credential.Prefix)] != credential.Prefix {
 			v.fail(CheckText, NotAServiceID, locale.Args{})
-			return nil, nil
+			return nil
 		}
 		v.fail(CheckText, TextMalformed, locale.Args{})
-		return nil, nil
+		return nil
 	}
 	v.pass(CheckText)
 	p, err := credential.ParsePresentation(data)
 	if err != nil {
 		v.fail(CheckDecode, decodeCode(err), locale.Args{})
-		return nil, nil
-	}
-	v.pass(CheckDecode)
-	return p, data
-}
-
-// Frames of the two signed objects, for a second look at one whose signature does not verify.
-var (
-	presentationFrame = cose.Profile{Type: cose.TypePresentation, Limits: cose.Limits{Bytes: credential.MaxPresentation, Depth: 8, Items: 64, String: credential.MaxPresentation}}
-	tokenFrame        = cose.Profile{Type: cose.TypeToken, Limits: cose.Limits{Bytes: credential.MaxToken, Depth: 8, Items: 64, String: credential.MaxToken}}
-)
-
-// wrongLength reports a signature that no key of its algorithm could have made.
-func wrongLength(m *cose.Sign1) bool {
-	return len(m.Signature) != m.Header.Algorithm.SignatureSize()
-}
-
-// tokenIn is the token inside a presentation, nil when there is none.
-func tokenIn(presentation []byte) []byte {
-	m, err := cose.ParseSign1(presentation, presentationFrame)
-	if err != nil {
 		return nil
 	}
-	return m.Header.KCWT
-}
-
-// lookAgain tells a token that is ill-formed from one that nobody signed: its signature has a length that no key makes,
-// or does verify, and what is wrong is the holder key inside.
-func (v *Verdict) lookAgain(token []byte, b *trust.Bundle) {
-	m, err := cose.ParseSign1(token, tokenFrame)
-	if err != nil {
-		return
-	}
-	for _, k := range b.IssuerKeys(v.kid) {
-		if k.Key.Algorithm() == m.Header.Algorithm && wrongLength(m) {
-			v.fail(CheckDecode, Malformed, locale.Args{})
-			return
-		}
-		if k.Key.Verify(m) == nil {
-			v.Checks[CheckIssuerSignature] = Check{Name: checkNames[CheckIssuerSignature], Result: Pass}
-			v.fail(CheckDecode, Malformed, locale.Args{})
-			return
-		}
-	}
+	v.pass(CheckDecode)
+	return p
 }
 
 func (v *Verdict) checkBundle(b *trust.Bundle, now int64) {
@@ -575,7 +527,7 @@ func (v *Verdict) checkBeacon(b *trust.Bundle, p *credential.Presentation, now i
 	if !ok || newest.N == 0 || v.Checks[CheckBundle].Result != Pass {
 		return time.Time{}, false
 	}
-	offset, ok := placeBeacon(newest.N, newest.Value, beacon)
+	offset, ok := credential.Steps(newest.N, newest.Value, beacon, beaconSteps)
 	if !ok {
 		v.fail(CheckBeacon, BeaconUnknown, locale.Args{})
 		return time.Time{}, false
@@ -589,33 +541,6 @@ func (v *Verdict) checkBeacon(b *trust.Bundle, p *credential.Presentation, now i
 	}
 	published = newest.Times[-offset]
 	return published, now-unix(published) <= int64(b.Policy().MaxBeaconAge()/time.Second)
-}
-
-// placeBeacon is credential.Steps with the likely places tried first: a phone is a few bundles behind this device or ahead
-// of it, and the far past, which takes ten times the work, is asked last.
-func placeBeacon(n uint64, newest, candidate credential.Beacon) (offset int, ok bool) {
-	if candidate.IsZero() || newest.IsZero() {
-		return 0, false
-	}
-	b := newest
-	for k := 0; k <= beaconSteps && uint64(k) <= n; k++ {
-		if b == candidate {
-			return -k, true
-		}
-		if uint64(k) < n {
-			b = credential.BeaconPrevious(n-uint64(k)-1, b)
-		}
-	}
-	for k := 1; k <= beaconSteps; k++ {
-		b := candidate
-		for top := n + uint64(k); top > n; top-- {
-			b = credential.BeaconPrevious(top-1, b)
-		}
-		if b == newest {
-			return k, true
-		}
-	}
-	return credential.Steps(n, newest, candidate, 0)
 }
 
 // suspectedClock says whose clock is the likelier to be wrong, when something signed by others tells.
