@@ -261,7 +261,7 @@ func issueCommand(env *cli.Env) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		env.Print("видано: %d, поновлено: %d, без змін: %d, не видано: %d", "issued: %d, renewed: %d, unchanged: %d, not issued: %d", report.issued, report.renewed, report.existing, len(report.failed))
+		env.Print("видано: %d, поновлено: %d, без змін: %d, без права зараз: %d, не видано: %d", "issued: %d, renewed: %d, unchanged: %d, not entitled now: %d, not issued: %d", report.issued, report.renewed, report.existing, report.waiting, len(report.failed))
 		for _, f := range report.failed {
 			env.Print("право %d: %v", "entitlement %d: %v", f.Entitlement, f.Err)
 		}
@@ -277,6 +277,7 @@ func issueCommand(env *cli.Env) *cobra.Command {
 // issueReport counts what became of the entitlements.
 type issueReport struct {
 	issued, renewed, existing int
+	waiting                   int // enrolled, but suspended or without an entitlement now: posvid standings says why
 	failed                    []issuer.Result
 	deliveries                map[int64]string // row of the ID → file
 }
@@ -290,8 +291,15 @@ func (b *openBody) issue(ctx context.Context, out string, at time.Time) (*issueR
 		return nil, err
 	}
 	report := &issueReport{deliveries: map[int64]string{}}
+	told := map[int64]bool{} // renewing meets again those who could not be issued to
 	each := func(r issuer.Result) error {
+		if r.Err != nil && told[r.Entitlement] {
+			return nil
+		}
+		told[r.Entitlement] = told[r.Entitlement] || r.Err != nil
 		switch {
+		case errors.Is(r.Err, issuer.ErrNotEntitled), errors.Is(r.Err, issuer.ErrNoWish), errors.Is(r.Err, issuer.ErrSuspended):
+			report.waiting++
 		case r.Err != nil:
 			report.failed = append(report.failed, r)
 		case r.Existing:
