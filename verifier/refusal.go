@@ -100,6 +100,8 @@ func detail(c Code, a locale.Args) string {
 		return "answer to a challenge that was not made here"
 	case PresentationStale:
 		return fmt.Sprintf("code made %s ago, refused after %s", a.Shift, a.Limit)
+	case NoCode:
+		return "no code could be read"
 	case NotAServiceID:
 		return "text does not begin with SID1:"
 	case NoRoot:
