@@ -200,6 +200,17 @@ func enrolmentError(env *cli.Env, err error) error {
 		env.T("новий талон: posvid slips --again", "a new slip: posvid slips --again"))
 }
 
+// stopError tells the registrar why a stop code suspends nothing, and what does.
+func stopError(env *cli.Env, err error) error {
+	var refused *issuer.EnrolmentError
+	if !errors.As(err, &refused) {
+		return err
+	}
+	code, detail := refused.Registrar()
+	return cli.Hint(env.Err("код зупинення не прийнято: %s [%s]", "the stop code is refused: %s [%s]", detail, code),
+		env.T("зупиніть за номером: posvid suspend НОМЕР --ground loss", "suspend by number: posvid suspend NUMBER --ground loss"))
+}
+
 func stopCommand(env *cli.Env) *cobra.Command {
 	command := &cobra.Command{
 		Use: "stop CODE", Args: cobra.ExactArgs(1),
@@ -209,7 +220,7 @@ func stopCommand(env *cli.Env) *cobra.Command {
 	command.RunE = bodyRun(env, edrpou, false, false, func(ctx context.Context, b *openBody, args []string) error {
 		suspended, err := b.register.StopByCode(ctx, args[0], env.Now())
 		if err != nil {
-			return enrolmentError(env, err)
+			return stopError(env, err)
 		}
 		if suspended {
 			env.Print("посвідчення зупинено; опублікуйте: posvid publish", "the ID is suspended; next: posvid publish")

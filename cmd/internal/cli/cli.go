@@ -360,9 +360,9 @@ func (e *Env) Run(root *cobra.Command, args []string) int {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &UsageError{fmt.Sprintf("%s: %v", c.CommandPath(), err)}
 	})
-	err := root.Execute()
+	command, err := root.ExecuteC()
 	if err == nil {
-		return ExitAccept
+		return e.onlyHelp(command)
 	}
 	var exit *Exit
 	if errors.As(err, &exit) {
@@ -382,6 +382,20 @@ func (e *Env) Run(root *cobra.Command, args []string) int {
 		return ExitCannotConfirm
 	}
 	return ExitRefuse
+}
+
+// onlyHelp is the exit code of a command line that the library thinks went well. A group of commands without one of its own,
+// or with one that it does not have, did nothing but print help: that is no acceptance.
+func (e *Env) onlyHelp(c *cobra.Command) int {
+	if asked, err := c.Flags().GetBool("help"); c.Runnable() || err == nil && asked {
+		return ExitAccept
+	}
+	if args := c.Flags().Args(); len(args) > 0 {
+		fmt.Fprintf(e.Stderr, "%s: %s\n", e.Program, e.T("%s: немає команди %q", "%s: no command %q", c.CommandPath(), args[0]))
+	} else {
+		fmt.Fprintf(e.Stderr, "%s: %s\n", e.Program, e.T("%s: назвіть команду", "%s: name a command", c.CommandPath()))
+	}
+	return ExitUsage
 }
 
 // isCobraUsage knows the library's own complaints about a command line, which have no type.
