@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
@@ -244,7 +245,7 @@ func (b *Body) decideFor(tx Tx, it *item, sit *Situation, e *Entitlement) (*work
 		return nil, nil
 	}
 	if pend := &sit.Pending; pend.Stage != 0 && pend.Holder == thumb && pend.Profile == profile && pend.Fresh == !same {
-		w, err := b.resume(tx, it, sit, e)
+		w, err := b.resume(tx, it, sit, e, holder)
 		if err != nil || w != nil {
 			return w, err
 		}
@@ -275,21 +276,9 @@ func (b *Body) decideFor(tx Tx, it *item, sit *Situation, e *Entitlement) (*work
 	}
 	kid := b.kid()
 	for _, face := range p.Faces {
-		c := credential.Claims{
-			Issuer: b.cfg.EDRPOU, Number: w.id.Number, IssuedAt: it.at, ExpiresAt: expires, Holder: holder,
-			Kind: credential.KindPhone, Face: face, PhotoHash: e.PhotoHash, HasPhoto: e.HasPhoto,
-		}
-		if face == credential.FaceCheck {
-			c.Name = credential.ShortName(e.Surname, e.Given, e.Patronymic)
-		} else {
-			c.Name = fullName(e.Surname, e.Given, e.Patronymic)
-			c.Category, c.Rank = e.Category, e.Rank
-			if c.Position, err = b.codes.coded(tx, codes.Position, e.Position, e.PositionEN, it.at, p.CodeDelay); err != nil {
-				return nil, err
-			}
-			if c.Unit, err = b.codes.coded(tx, codes.Unit, e.Unit, e.UnitEN, it.at, p.CodeDelay); err != nil {
-				return nil, err
-			}
+		c, err := b.claims(tx, e, holder, w.id.Number, face, it.at, expires)
+		if err != nil {
+			return nil, err
 		}
 		w.claims = append(w.claims, c)
 		w.tokens = append(w.tokens, TokenRow{Renewal: renewal, Face: uint8(face), KeyID: kid, IssuedAt: it.at, ExpiresAt: expires})
@@ -297,9 +286,29 @@ func (b *Body) decideFor(tx Tx, it *item, sit *Situation, e *Entitlement) (*work
 	return w, nil
 }
 
+// claims is what a token of an entitlement says, but for its status: the same for the same times, however often it is asked.
+func (b *Body) claims(tx Tx, e *Entitlement, holder keys.HolderPublicKey, number string, face credential.Face, iat, exp time.Time) (c credential.Claims, err error) {
+	c = credential.Claims{
+		Issuer: b.cfg.EDRPOU, Number: number, IssuedAt: iat, ExpiresAt: exp, Holder: holder,
+		Kind: credential.KindPhone, Face: face, PhotoHash: e.PhotoHash, HasPhoto: e.HasPhoto,
+	}
+	if face == credential.FaceCheck {
+		c.Name = credential.ShortName(e.Surname, e.Given, e.Patronymic)
+		return c, nil
+	}
+	c.Name = fullName(e.Surname, e.Given, e.Patronymic)
+	c.Category, c.Rank = e.Category, e.Rank
+	if c.Position, err = b.codes.coded(tx, codes.Position, e.Position, e.PositionEN, iat, b.cfg.Profile.CodeDelay); err != nil {
+		return c, err
+	}
+	c.Unit, err = b.codes.coded(tx, codes.Unit, e.Unit, e.UnitEN, iat, b.cfg.Profile.CodeDelay)
+	return c, err
+}
+
 // resume takes up a stored intent where a crash or a refused check left it; nil when its bytes are not to
-// be signed any more: too old, made for another key, or longer than the term.
-func (b *Body) resume(tx Tx, it *item, sit *Situation, e *Entitlement) (*work, error) {
+// be signed any more: too old, made for another key, longer than the term, or not what the register says of the holder (who
+// writes to the file must not choose what is signed).
+func (b *Body) resume(tx Tx, it *item, sit *Situation, e *Entitlement, holder keys.HolderPublicKey) (*work, error) {
 	pend := sit.Pending
 	tokens, err := tx.TokensOf(pend.ID, pend.Renewal)
 	if err != nil {
@@ -319,6 +328,17 @@ func (b *Body) resume(tx Tx, it *item, sit *Situation, e *Entitlement) (*work, e
 	id, err := tx.IDByRow(pend.ID)
 	if err != nil {
 		return nil, err
+	}
+	for i := range tokens {
+		t := &tokens[i]
+		c, err := b.claims(tx, e, holder, id.Number, b.cfg.Profile.Faces[i], t.IssuedAt, t.ExpiresAt)
+		if err != nil {
+			return nil, err
+		}
+		c.Status = credential.StatusRef(t.Status)
+		if payload, err := credential.EncodePayload(&c); err != nil || !bytes.Equal(payload, t.Payload) {
+			return nil, nil
+		}
 	}
 	w := &work{it: it, intent: pend, id: id, tokens: tokens, expires: tokens[0].ExpiresAt}
 	if pend.Fresh {

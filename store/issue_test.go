@@ -3,6 +3,7 @@ package store_test
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -416,6 +417,22 @@ func TestStaleIntentIsAbandoned(t *testing.T) {
 		},
 		"other content": func(w *world) { w.edit(w.ids[0], func(p *issuer.PostRow) { p.Record.Rank++ }) },
 		"other phone":   func(w *world) { w.rekey(w.ids[0]) },
+		"name changed in the stored bytes": func(w *world) {
+			db, err := sql.Open("sqlite", w.path)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			defer db.Close()
+			for _, k := range w.tokensOf(1, 0) {
+				other := bytes.Replace(k.Payload, []byte("а"), []byte("е"), 1)
+				if bytes.Equal(other, k.Payload) {
+					w.t.Fatal("no letter to change")
+				}
+				if _, err := db.Exec("UPDATE tokens SET payload = ? WHERE id = ?", other, k.ID); err != nil {
+					w.t.Fatal(err)
+				}
+			}
+		},
 		"shorter term": func(w *world) {
 			w.edit(w.ids[0], func(p *issuer.PostRow) { p.Record.Until = hr.DateInKyiv(testTime).AddDays(5) })
 		},
