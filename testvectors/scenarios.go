@@ -17,7 +17,7 @@ import (
 type Scenario struct {
 	Name    string // file name without .txt; says what is wrong
 	Kind    string // what the bytes are: "presentation", "bundle", "root" …
-	Expect  string // "accept", "refuse", "cannot-confirm" for a presentation, else "ok" or "error"
+	Expect  string // "accept", "refuse", "cannot-confirm" for a presentation or device, else "ok" or "error"
 	Code    string // code of the verdict, or the name of the error, "trust.ErrThreshold"; "" with "ok"
 	At      time.Time
 	Trust   string   // file in v1/trust, "none" (nothing pinned), "no-bundle"; "" where nothing is trusted
@@ -29,13 +29,15 @@ type Scenario struct {
 	Seen    string   // RFC 3339 of the first reading; "" = the replay check is not run
 	Nonce   string   // "open", "used", "expired"; "" = unknown
 	ID      uint64   // number of the verifier; 0 = none
+	Held    string   // kind device: file in v1/trust that was installed before
+	State   string   // kind device: "damaged", "fault" (the memory of challenges fails), "unread" (a picture without a code)
 	Rules   []string // ids of the MUSTs that it exercises
 	Comment string
 	Data    []byte
 }
 
 // Kinds of scenarios whose bytes are text; of every other kind they are lines of base64.
-var textKinds = []string{"presentation", "challenge", "fingerprint", "enrolment-code", "memory", "install-sequence"}
+var textKinds = []string{"presentation", "device", "challenge", "fingerprint", "enrolment-code", "memory", "install-sequence"}
 
 // IsText reports whether the bytes of a kind stand in the file as they are.
 func IsText(kind string) bool { return slices.Contains(textKinds, kind) }
@@ -164,6 +166,8 @@ func (s *Scenario) fields() []field {
 			}
 			return strconv.FormatUint(s.ID, 10)
 		}},
+		text("installed", &s.Held),
+		text("state", &s.State),
 		{"rules", func(v string) error { s.Rules = strings.Split(v, ", "); return nil }, func() string { return strings.Join(s.Rules, ", ") }},
 		text("comment", &s.Comment),
 	}

@@ -33,6 +33,7 @@ func (w *world) presentations() {
 	w.statuses()
 	w.levels()
 	w.several()
+	w.devices()
 }
 
 func (w *world) accepted() {
@@ -139,12 +140,11 @@ func (w *world) texts() {
 	ours("text_pair_overflow", v.TextMalformed, "VER-06, PRES-16", "A last pair that stands for more than 255.", func(t string) string { return even(t) + "::" })
 	fixed("text_pair_256", v.TextMalformed, "VER-06, PRES-16", "A last pair that stands for 256, one too many.", "SID1:V5")
 	ours("text_trailing_newline", v.TextMalformed, bad, "A line end behind the text.", func(t string) string { return t + "\n" })
-	ours("text_two_more", v.Malformed, "VER-06, COSE-01", "Two characters more, which stand for one byte behind the presentation.", func(t string) string { return even(t) + "00" })
 	ours("text_trailing_space", v.TextMalformed, "VER-06, PRES-16", "A space behind the text: it is a character of base45, and leaves an unfinished or too large group.", func(t string) string { return even(t) + " " })
 	ours("text_trailing_text", v.TextMalformed, "VER-06", "Two texts, one behind the other.", func(t string) string { return even(t) + even(t) + "0" })
 	ours("text_prefix_twice", v.TextMalformed, "VER-06, PRES-16", "The prefix twice: what follows the first one is no base45.", func(t string) string { return "SID1:" + "SID1: " + even(t)[5:] })
 	ours("text_too_long", v.TextMalformed, "VER-06, PRES-17", "4,297 characters, one more than a QR symbol holds.", func(t string) string { return t + strings.Repeat("0", 4297-len(t)) })
-	fixed("text_longest", v.Malformed, "PRES-17, PRES-09", "4,296 characters are a text; what they hold is nothing.", "SID1:"+strings.Repeat("0", 4290))
+	fixed("text_longest", v.Malformed, "PRES-17, PRES-09", "4,295 characters are a text; what they hold is nothing.", "SID1:"+strings.Repeat("0", 4290))
 	ours("text_nul", v.TextMalformed, bad, "A zero byte inside.", func(t string) string { return t[:30] + "\x00" + t[31:] })
 	ours("text_cyrillic_letter", v.TextMalformed, bad, "Cyrillic А instead of Latin A.", func(t string) string { return strings.Replace(t, "A", "А", 1) })
 	ours("text_comma", v.TextMalformed, bad, "A comma instead of a full stop.", func(t string) string { return t[:50] + "," + t[51:] })
@@ -249,8 +249,10 @@ func (w *world) encodings() {
 	signed("cbor_indefinite_text", "COSE-02", "The name in chunks, 7f … ff.", func(s *shot) {
 		s.person.set(4, raw(append(append([]byte{0x7f}, item("Гончарук")...), 0xff)))
 	})
-	signed("cbor_float_time", "COSE-05", "iat as a float of double precision (RFC 8392, Section 2 allows it, this profile does not).", func(s *shot) {
-		s.token.payload.set(6, raw{0xfb, 0x41, 0xda, 0x66, 0x2e, 0x00, 0, 0, 0})
+	signed("cbor_float_time", "COSE-05, PRES-07", "iat as a float of double precision, in token and code (RFC 8392, Section 2 allows it, this profile does not).", func(s *shot) {
+		float := raw{0xfb, 0x41, 0xda, 0x66, 0x2e, 0x00, 0, 0, 0}
+		s.token.payload.set(6, float)
+		s.shown.payload.set(6, float)
 	})
 	signed("cbor_float_half", "COSE-05", "A claim nobody knows, as a float of half precision.", func(s *shot) { s.token.payload.set(100, raw{0xf9, 0x3c, 0}) })
 	signed("cbor_nan", "COSE-05", "NaN in a claim nobody knows.", func(s *shot) { s.token.payload.set(100, raw{0xf9, 0x7e, 0}) })
@@ -370,6 +372,7 @@ func (w *world) structures() {
 	w.code("cose_signature_der", v.Malformed, "COSE-24, PRES-01", "The signature in DER, as X.509 writes it (RFC 9053, Section 2.1 wants r and s).", func(s *shot) {
 		s.shown.signature = der
 	})
+	bent("cose_signature_token_63", "COSE-24, CRED-01", "The token's signature of 63 bytes.", func(s *shot) { s.token.signature = func(b []byte) []byte { return b[:63] } })
 	bent("cose_signature_empty", "COSE-24", "A signature of no bytes.", func(s *shot) { s.shown.signature = func(b []byte) []byte { return nil } })
 	bent("cose_signature_text", "PRES-01", "The signature is a text.", shownAs(func(h, u, p, sig []byte) []byte {
 		b := append(cose.AppendBytes([]byte{0xd2, 0x84}, h), u...)
@@ -468,9 +471,9 @@ func (w *world) tokens() {
 		y[len(y)-1] ^= 1
 		s.key.set(-3, raw(y))
 	})
-	bad("token_cnf_x_not_on_curve", "CRED-15, COSE-27", "An x with no point on the curve, y as its sign bit.", func(s *shot) { s.key.set(-2, noPoint()) })
-	bad("token_cnf_x_above_p", "CRED-15, COSE-27", "x = p + 5, a second spelling of a point.", func(s *shot) {
-		x := new(big.Int).Add(elliptic.P256().Params().P, big.NewInt(5))
+	bad("token_cnf_x_not_on_curve", "CRED-15, COSE-27", "An x with no point on the curve, y as its sign bit.", func(s *shot) { s.key.set(-2, smallX(false).FillBytes(make([]byte, 32))) })
+	bad("token_cnf_x_above_p", "CRED-15, COSE-27", "x is p more than that of a point: a second spelling.", func(s *shot) {
+		x := new(big.Int).Add(elliptic.P256().Params().P, smallX(true))
 		s.key.set(-2, x.FillBytes(make([]byte, 32)))
 	})
 	bad("token_cnf_zero", "CRED-15, COSE-27", "The point (0, 0).", func(s *shot) {
@@ -560,15 +563,15 @@ func (w *world) tokens() {
 	kind("token_kind_text", v.Malformed, "CRED-23", "Kind as a text.", "card", true)
 }
 
-// noPoint is the smallest x above 5 that no point of P-256 has.
-func noPoint() []byte {
+// smallX is the smallest x from 5 on that a point of P-256 has, or that none has.
+func smallX(onCurve bool) *big.Int {
 	p := elliptic.P256().Params()
 	for x := int64(5); ; x++ {
 		n := big.NewInt(x)
 		y2 := new(big.Int).Exp(n, big.NewInt(3), p.P)
 		y2.Sub(y2, new(big.Int).Mul(big.NewInt(3), n)).Add(y2, p.B).Mod(y2, p.P)
-		if big.Jacobi(y2, p.P) == -1 {
-			return n.FillBytes(make([]byte, 32))
+		if (big.Jacobi(y2, p.P) == 1) == onCurve {
+			return n
 		}
 	}
 }
@@ -607,8 +610,8 @@ func (w *world) shownClaims() {
 	}
 	del("presentation_no_aud", "PRES-06", 3, "No aud.")
 	del("presentation_no_iat", "PRES-07", 6, "No iat.")
-	set("presentation_iat_zero", "PRES-07", 6, 0, "iat 0.")
-	set("presentation_iat_negative", "PRES-07", 6, -1, "iat −1.")
+	set("presentation_iat_zero", "PRES-07", 6, 0, "iat of the code is 0.")
+	set("presentation_iat_negative", "PRES-07", 6, -1, "iat of the code is −1.")
 	set("presentation_iat_float", "PRES-07, COSE-05", 6, raw{0xfb, 0x41, 0xda, 0x66, 0x2e, 0x00, 0, 0, 0}, "iat as a float.")
 	set("presentation_iat_text", "PRES-07", 6, "now", "iat as a text.")
 	set("presentation_iat_year_10000", "PRES-07", 6, int64(253402300800), "iat after the year 9999.")
@@ -738,9 +741,9 @@ func (w *world) issuers() {
 	}
 	sig := func(f func([]byte) []byte) func(s *shot) { return func(s *shot) { s.token.signature = f } }
 	forged("issuer_signature_bit", "CRED-05", "One bit of r of the token's signature.", sig(func(b []byte) []byte { return flipBit(b, 5) }))
-	forged("issuer_signature_zero", "COSE-24", "r = s = 0.", sig(func(b []byte) []byte { return make([]byte, 64) }))
-	forged("issuer_signature_r_zero", "COSE-24", "r = 0.", sig(func(b []byte) []byte { clear(b[:32]); return b }))
-	forged("issuer_signature_s_zero", "COSE-24", "s = 0.", sig(func(b []byte) []byte { clear(b[32:]); return b }))
+	forged("issuer_signature_zero", "COSE-24", "r = s = 0 on the token.", sig(func(b []byte) []byte { return make([]byte, 64) }))
+	forged("issuer_signature_r_zero", "COSE-24", "r = 0 on the token.", sig(func(b []byte) []byte { clear(b[:32]); return b }))
+	forged("issuer_signature_s_zero", "COSE-24", "s = 0 on the token.", sig(func(b []byte) []byte { clear(b[32:]); return b }))
 	forged("issuer_signature_r_order", "COSE-24", "r is the order of the group.", sig(func(b []byte) []byte {
 		elliptic.P256().Params().N.FillBytes(b[:32])
 		return b
@@ -775,7 +778,10 @@ func (w *world) issuers() {
 		s.token.signature = func(b []byte) []byte { return flipBit(b, 9) }
 	})
 	forged("issuer_alg_of_other_key", "CRED-03, COSE-22", "alg -19 (Ed25519) with a P-256 key.", func(s *shot) { s.token.head.set(1, -19) })
-	forged("issuer_alg_esp384", "CRED-03, COSE-22", "alg -51 (ESP384) with a P-256 key.", func(s *shot) { s.token.head.set(1, -51) })
+	forged("issuer_alg_esp384", "CRED-03, COSE-22", "alg -51 (ESP384) and 96 bytes of signature with a P-256 key.", func(s *shot) {
+		s.token.head.set(1, -51)
+		s.token.signature = func(b []byte) []byte { return append(b, b[:32]...) }
+	})
 	forged("issuer_alg_hmac", "CRED-03, COSE-22", "alg 5 (HMAC 256/256): the public key as a secret.", func(s *shot) { s.token.head.set(1, 5) })
 	forged("issuer_alg_unknown", "CRED-03, COSE-22", "alg -65000, which nobody knows.", func(s *shot) { s.token.head.set(1, -65000) })
 	by("issuer_alg_ed25519_as_esp256", v.SignatureForm, "CRED-03, COSE-22", "alg -9 with an Ed25519 key, whose s is not low as ESP256 counts.", k.edwards, func(s *shot) {
@@ -786,8 +792,8 @@ func (w *world) issuers() {
 	by("issuer_ed25519_bit", v.IssuerSignature, "VER-16", "One bit of an Ed25519 signature.", k.edwards, func(s *shot) {
 		s.token.signature = func(b []byte) []byte { return flipBit(b, 3) }
 	})
-	by("issuer_compromised", v.IssuerKeyCompromised, "VER-17, TRUST-13", "The key ended as compromised.", k.compromised, nil)
-	by("issuer_compromised_early_iat", v.IssuerKeyCompromised, "VER-17, TRUST-13", "The key ended as compromised, and iat is long before: whoever has the key writes any iat.", k.compromised, func(s *shot) {
+	by("issuer_compromised", v.IssuerKeyCompromised, "VER-17, TRUST-11", "The key ended as compromised.", k.compromised, nil)
+	by("issuer_compromised_early_iat", v.IssuerKeyCompromised, "VER-17, TRUST-11", "The key ended as compromised, and iat is long before: whoever has the key writes any iat.", k.compromised, func(s *shot) {
 		s.made(admitted, admitted.Add(29*day))
 	})
 	by("issuer_foreign_body", v.IssuerBody, "VER-18, TRUST-12", "The council's key, iss of the ministry.", k.council, nil)
@@ -807,11 +813,11 @@ func (w *world) issuers() {
 	by("issuer_valid_from_minus_1", v.IssuerKeyEarly, "VER-21", "iat one second before the key became valid.", k.young, func(s *shot) { s.made(turned.Add(-time.Second), turned.Add(29*day)) })
 	by("issuer_retired", v.OK, "VER-22", "iat in the second in which the key was retired.", k.retired, func(s *shot) { s.issued(turned) })
 	by("issuer_retired_plus_1", v.IssuerKeyRetired, "VER-22", "iat one second after the key was retired.", k.retired, func(s *shot) { s.issued(turned.Add(time.Second)) })
-	by("issuer_body_ended", v.IssuerKeyRetired, "VER-22, TRUST-14", "The body has left the trust, and the token is newer.", k.gone, func(s *shot) {
+	by("issuer_body_ended", v.IssuerKeyRetired, "VER-22, TRUST-11", "The body has left the trust, and the token is newer.", k.gone, func(s *shot) {
 		s.token.payload.set(1, gone)
 		s.issued(base.Add(-2*day + time.Second))
 	})
-	by("issuer_body_ended_list_stale", v.StatusStale, "VER-38, TRUST-14", "The body has left the trust; the token is older, but nobody signs its list any more.", k.gone, func(s *shot) {
+	by("issuer_body_ended_list_stale", v.StatusStale, "VER-38, TRUST-11", "The body has left the trust; the token is older, but nobody signs its list any more.", k.gone, func(s *shot) {
 		s.token.payload.set(1, gone)
 		s.issued(base.Add(-10 * day))
 		s.expires(base.Add(10 * day))
@@ -847,9 +853,9 @@ func (w *world) holders() {
 	sig := func(f func([]byte) []byte) func(s *shot) { return func(s *shot) { s.shown.signature = f } }
 	bad("holder_signature_bit", "COSE-18", "One bit of r of the presentation's signature.", sig(func(b []byte) []byte { return flipBit(b, 5) }))
 	bad("holder_signature_s_bit", "COSE-18", "One bit of s of the presentation's signature.", sig(func(b []byte) []byte { return flipBit(b, 60) }))
-	bad("holder_signature_zero", "COSE-24", "r = s = 0.", sig(func(b []byte) []byte { return make([]byte, 64) }))
-	bad("holder_signature_r_zero", "COSE-24", "r = 0.", sig(func(b []byte) []byte { clear(b[:32]); return b }))
-	bad("holder_signature_s_zero", "COSE-24", "s = 0.", sig(func(b []byte) []byte { clear(b[32:]); return b }))
+	bad("holder_signature_zero", "COSE-24", "r = s = 0 on the presentation.", sig(func(b []byte) []byte { return make([]byte, 64) }))
+	bad("holder_signature_r_zero", "COSE-24", "r = 0 on the presentation.", sig(func(b []byte) []byte { clear(b[:32]); return b }))
+	bad("holder_signature_s_zero", "COSE-24", "s = 0 on the presentation.", sig(func(b []byte) []byte { clear(b[32:]); return b }))
 	bad("holder_signature_swapped_halves", "COSE-24", "s before r, both low.", func(s *shot) {
 		// r of a low value is needed, or the twin rule speaks first.
 		s.shown.signature = func(b []byte) []byte {
@@ -1087,7 +1093,7 @@ func (w *world) statuses() {
 	st("status_list_hash", v.StatusUnknown, "VER-37, TRUST-09", "The list does not have the hash that the manifest pins.", in("list_hash.sidb", nil))
 	st("status_list_other_name", v.StatusUnknown, "VER-37, LIST-05", "The bundle carries list 3 under the name of list 0.", in("list_other_name.sidb", nil))
 	st("status_list_future", v.StatusUnknown, "VER-37, LIST-13", "The list is dated 121 s after its bundle.", in("list_future.sidb", nil))
-	st("status_list_compromised_key", v.StatusUnknown, "VER-37, LIST-06, TRUST-13", "The list is signed by a key that ended as compromised.", in("list_compromised.sidb", nil))
+	st("status_list_compromised_key", v.StatusUnknown, "VER-37, LIST-06, TRUST-11", "The list is signed by a key that ended as compromised.", in("list_compromised.sidb", nil))
 	st("status_list_compromised_key_revoked", v.StatusUnknown, "VER-37, LIST-08", "A list of a compromised key says revoked: that is not known either.", in("list_compromised.sidb", at(0, indexRevoked)))
 	st("status_list_retired_key", v.StatusUnknown, "VER-37, LIST-06", "The list is dated a second after its key was retired.", in("list_retired.sidb", nil))
 	st("status_list_early_key", v.StatusUnknown, "VER-37, LIST-06", "The list is dated a second before its key was valid.", in("list_early.sidb", nil))
@@ -1304,5 +1310,43 @@ func (w *world) several() {
 		s.full()
 		s.person.set(-1, 999)
 		s.token.signature = func(b []byte) []byte { return flipBit(b, 5) }
+	})
+}
+
+// devices are faults of what a device remembers or reads, beside any code.
+func (w *world) devices() {
+	put := func(name string, code v.Code, rules, comment string, edit func(s *shot)) {
+		w.code(name, code, rules, comment, func(s *shot) {
+			s.Kind = "device"
+			edit(s)
+		})
+	}
+	older := func(s *shot) { s.Trust, s.Held = "older.sidb", "bundle.sidb" }
+	put("device_rollback", v.BundleRollback, "VER-10, CHK-10, TRUST-20", "A bundle for one run that is older than the installed one.", older)
+	put("device_rollback_damaged_code", v.Malformed, "VER-02, CHK-10", "An older bundle, and the code is damaged.", func(s *shot) {
+		older(s)
+		s.bytes = func(b []byte) []byte { return b[:len(b)-1] }
+	})
+	put("device_fork", v.BundleRollback, "CHK-10, TRUST-20", "A bundle for one run with the installed one's number and another content.", func(s *shot) {
+		s.Trust, s.Held = "fork.sidb", "bundle.sidb"
+	})
+	put("device_root_back", v.BundleRollback, "CHK-10, TRUST-21", "A bundle for one run under an older root than the installed one's.", func(s *shot) {
+		s.Trust, s.Held = "bundle.sidb", "root_2.sidb"
+	})
+	put("device_newer_for_one_run", v.OK, "CHK-10", "Nothing is wrong: a bundle for one run that is newer than the installed one.", func(s *shot) {
+		s.Trust, s.Held = "bundle.sidb", "older.sidb"
+	})
+	put("device_state_damaged", v.StateDamaged, "CHK-08", "The device's memory is damaged.", func(s *shot) { s.State = "damaged" })
+	put("device_state_damaged_foreign", v.NotAServiceID, "VER-02, CHK-08", "The device's memory is damaged, and the text is a link.", func(s *shot) {
+		s.State = "damaged"
+		s.Data, s.text = []byte{}, func(string) string { return "https://example.org/" }
+	})
+	put("device_fault", v.Internal, "VER-04", "The memory of challenges fails while the answer is judged.", func(s *shot) {
+		s.answers("open")
+		s.Nonce, s.State = "", "fault"
+	})
+	put("device_unread", v.NoCode, "VER-46", "A picture in which no code can be read.", func(s *shot) {
+		s.State = "unread"
+		s.Data, s.text = []byte{}, func(string) string { return "" }
 	})
 }

@@ -144,3 +144,42 @@ func TestPresentations(t *testing.T) {
 		t.Error("negatives do not outnumber positives")
 	}
 }
+
+// TestDevices judges codes at devices that have lost or damaged what they remember.
+func TestDevices(t *testing.T) {
+	o := newOpener(t)
+	for _, s := range scenarios(t) {
+		if s.Kind != "device" {
+			continue
+		}
+		in := o.input(s)
+		if s.Held != "" {
+			held, err := o.open(s.Held)
+			if err != nil {
+				t.Fatal(err)
+			}
+			memory, err := trust.Memory{}.Accept(held)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := memory.Accept(in.Bundle); err != nil {
+				in.Bundle, in.BundleErr = nil, err
+			}
+		}
+		switch s.State {
+		case "":
+		case "damaged":
+			in.Bundle, in.BundleErr = nil, verifier.StateDamaged
+		case "fault":
+			in.Nonce = func([16]byte, [32]byte) verifier.ChallengeState { panic("no memory") }
+		case "unread":
+			in.Unread = true
+		default:
+			t.Errorf("%s: state %q", s.Name, s.State)
+		}
+		got := verifier.Verify(in)
+		if string(got.Code) != s.Code || got.Outcome.String() != s.Expect {
+			t.Errorf("%s: %s %s (%v), want %s %s", s.Name, got.Outcome, got.Code, got.Err(), s.Expect, s.Code)
+		}
+	}
+}
