@@ -162,7 +162,7 @@ func (p *Program) check(o qrOptions, hasText bool, args []string) (int, error) {
 	if o.at != "" && o.gate && !o.test {
 		return 0, cli.Usagef("%s", env.T("--gate запам'ятовує справжній час, а --at пробний", "--gate remembers real times, --at is a simulated one"))
 	}
-	in := verifier.Input{At: env.Now(), MinLevel: verifier.Level(o.level), Lang: env.Lang}
+	in := verifier.Input{MinLevel: verifier.Level(o.level), Lang: env.Lang}
 	if o.at != "" {
 		at, err := time.Parse(time.RFC3339, o.at)
 		if err != nil {
@@ -202,6 +202,9 @@ func (p *Program) check(o qrOptions, hasText bool, args []string) (int, error) {
 	}
 	worst := cli.ExitAccept
 	for _, r := range readings {
+		if !in.Simulated {
+			in.At = env.Now() // reading may have waited for a person: the start of the program is no time to judge by
+		}
 		worst = worse(worst, p.judge(state, in, o, r, len(readings) > 1))
 	}
 	return worst, nil
@@ -243,6 +246,9 @@ func (p *Program) read(name string) []reading {
 		return []reading{{source: name, text: strings.TrimRight(string(data), "\r\n")}}
 	}
 	results, err := qr.ReadImage(data, qr.ReadOptions{})
+	if err == nil && len(results) == 0 {
+		err = qr.ErrNoCode // an input that gives nothing to judge may not end as if it had been accepted
+	}
 	if err != nil {
 		return []reading{{source: name, err: err}}
 	}
