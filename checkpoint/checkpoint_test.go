@@ -574,6 +574,37 @@ func TestRecoverCodesAndChallenges(t *testing.T) {
 	}
 }
 
+// A record that is whole but says nothing is no floor, also on a device that has installed nothing.
+func TestFloorOfNoTime(t *testing.T) {
+	w := worldOf(t, 1)
+	for _, seconds := range []int64{0, -1, -1 << 62} {
+		s := w.device()
+		for _, name := range floorNames {
+			if err := s.writeRecord("floor", name, floorRecord{seconds}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if floor, err := s.Floor(); !errors.Is(err, verifier.ClockUnknown) {
+			t.Errorf("floor of %d seconds: %s, %v", seconds, floor, err)
+		}
+	}
+}
+
+// A bundle for one run that cannot raise the floor is a fault of this device, and not of the bundle.
+func TestUseOnABrokenDisk(t *testing.T) {
+	w := worldOf(t, 2)
+	s := w.device(1)
+	left := 0
+	s.disk = brokenDisk{left: &left, err: syscall.ENOSPC}
+	_, err := s.Use(w.bundles[2])
+	if !errors.Is(err, verifier.StateDamaged) || !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("no room for the floor: %v", err)
+	}
+	if v := verifier.Verify(verifier.Input{Text: w.code(after(2), 2, "", nil), At: after(2), BundleErr: err}); v.Code != verifier.StateDamaged {
+		t.Errorf("verdict %s", v.Code)
+	}
+}
+
 func TestKeysMendTheIdentity(t *testing.T) {
 	w := worldOf(t, 1)
 	s, k, n := enrolledDevice(t, w)

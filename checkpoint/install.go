@@ -244,7 +244,7 @@ func (s *State) Use(data []byte) (b *trust.Bundle, err error) {
 		}
 		if floor.After(have) {
 			if err := s.writeFloor(floor); err != nil {
-				return err
+				return damaged(verifier.StateDamaged, "clock floor: %v", err)
 			}
 		}
 		b = opened

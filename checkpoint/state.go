@@ -185,7 +185,7 @@ func (s *State) floor() (time.Time, error) {
 		here, err := s.readRecord("floor", name, maxSmall, &r)
 		switch {
 		case err != nil || here && r.Floor <= 0:
-			broken = errors.Join(broken, err)
+			broken = errors.Join(broken, err, errRecord)
 		case here:
 			found = true
 			newest = max(newest, r.Floor)
