@@ -99,7 +99,7 @@ func (r *Register) PlanOptions(ctx context.Context, at time.Time, life time.Dura
 				o.LastAsOf = p.AsOf
 			}
 		}
-		o.Recent, err = recent(tx, 0, at)
+		o.Recent, _, err = recent(tx, 0, at)
 		return err
 	})
 	return o, err
@@ -113,19 +113,20 @@ func lastPlan(tx Tx) (PlanRow, error) {
 	return p, err
 }
 
-// recent counts the people whom plans other than number changed lately without a second signature.
-func recent(tx Tx, number uint64, at time.Time) (int, error) {
+// recent counts the people whom plans other than number changed lately without a second signature, and names those plans.
+func recent(tx Tx, number uint64, at time.Time) (people int, alone map[uint64]bool, err error) {
 	plans, err := tx.PlansSince(at.Add(-brakeMemory))
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
-	n := 0
+	alone = map[uint64]bool{}
 	for _, p := range plans {
-		if p.Number != number {
-			n += p.People
+		if p.Number != number && p.People > 0 {
+			people += p.People
+			alone[p.Number] = true
 		}
 	}
-	return n, nil
+	return people, alone, nil
 }
 
 // PlanSubject is what operators sign of a plan.
@@ -415,6 +416,10 @@ func leftKey(k hr.PersonKey, post string) string { return string(k[:]) + post }
 // for more. people is how many the plan changes, as the brake counts them, without waiting.
 func (a *applier) held() (held []bool, people int, err error) {
 	held = make([]bool, len(a.plan.Items))
+	before, alone, err := recent(a.tx, a.plan.Number, a.at)
+	if err != nil {
+		return nil, 0, err
+	}
 	changed := map[any]bool{}
 	for i := range a.plan.Items {
 		it := &a.plan.Items[i]
@@ -425,11 +430,7 @@ func (a *applier) held() (held []bool, people int, err error) {
 			continue
 		}
 		changed[a.who(it)] = true
-		held[i] = it.Held || a.rises(it)
-	}
-	before, err := recent(a.tx, a.plan.Number, a.at)
-	if err != nil {
-		return nil, 0, err
+		held[i] = it.Held || a.rises(it, alone)
 	}
 	body := map[int64]bool{}
 	for _, p := range a.posts {
@@ -449,14 +450,18 @@ func (a *applier) held() (held []bool, people int, err error) {
 	return held, len(free), nil
 }
 
-// rises tells whether an item raises rank or category by more than one step. A post that the person joins is held against
-// every post they have or had here, so that a leave and a join are no way round.
-func (a *applier) rises(it *hr.Item) bool {
+// rises tells whether an item raises rank or category by more than one step, or by one where a plan with one signature (one of
+// alone) wrote the row lately: several small steps are no way round. A post that the person joins is held against every post
+// they have or had here: neither are a leave and a join.
+func (a *applier) rises(it *hr.Item, alone map[uint64]bool) bool {
 	if it.After == nil {
 		return false
 	}
 	if now := a.posts[it.Ref]; now != nil {
-		return len(now.Record.Rises(it.After)) > 0
+		higher := now.Record
+		higher.Raise(it.After)
+		again := alone[now.Number] && (higher.Rank != now.Record.Rank || higher.Category != now.Record.Category)
+		return again || len(now.Record.Rises(it.After)) > 0
 	}
 	all := a.byPerson[a.persons[it.Key].ID]
 	if it.Kind != hr.Join || len(all) == 0 {

@@ -218,6 +218,38 @@ func TestLeaveAndJoinIsNoRiseOfRank(t *testing.T) {
 	}
 }
 
+// [APP-13] Two single steps within a week are one rise of two.
+func TestRankByRank(t *testing.T) {
+	o := testOffice(t)
+	people := staff(30)
+	people[3].rank = 9
+	o.load(people)
+	step := func(rank int) *issuer.PlanReport {
+		t.Helper()
+		people[3].rank = rank
+		plan := o.plan(people, true)
+		r, err := o.reg.ApplyPlan(bg, plan, [][]byte{o.author(plan)}, o.at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	if r := step(8); r.Applied[hr.Change] != 1 {
+		t.Fatalf("first step: %+v", r)
+	}
+	o.at = o.at.Add(24 * time.Hour)
+	if r := step(7); r.Held != 1 || r.Applied[hr.Change] != 0 {
+		t.Fatalf("second step a day later: %+v, want it held", r)
+	}
+	if r := step(9); r.Applied[hr.Change] != 1 {
+		t.Fatalf("a step down: %+v, want it free", r)
+	}
+	o.at = o.at.Add(8 * 24 * time.Hour)
+	if r := step(8); r.Applied[hr.Change] != 1 {
+		t.Fatalf("after a week: %+v", r)
+	}
+}
+
 // A block outlives a plan whose file is silent on the person and ends with a good row.
 func TestBlockOutlivesSilence(t *testing.T) {
 	o := testOffice(t)
