@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/zlib"
 	"crypto/sha256"
+	"fmt"
 	"io"
 	"io/fs"
 	"maps"
@@ -258,6 +259,48 @@ func TestScenariosDiffer(t *testing.T) {
 	t.Logf("%d scenarios, %d of them negative", len(all), negatives)
 	if len(all) < 250 || negatives*2 <= len(all) {
 		t.Error("want 250 scenarios and more, most of them negative")
+	}
+}
+
+// TestCountsInSpec: the numbers in docs/spec/vectors.md are those of the folder.
+func TestCountsInSpec(t *testing.T) {
+	page, err := os.ReadFile(root + "/docs/spec/vectors.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds, negatives := map[string]int{}, 0
+	all := scenarios(t)
+	for _, s := range all {
+		kinds[s.Kind]++
+		if s.Expect != "accept" && s.Expect != "ok" {
+			negatives++
+		}
+	}
+	want := fmt.Sprintf("%d scenarios, %d of them negative: %d presentations, %d devices, %d other objects.", len(all), negatives,
+		kinds["presentation"], kinds["device"], len(all)-kinds["presentation"]-kinds["device"])
+	if !strings.Contains(string(page), want) {
+		t.Errorf("vectors.md does not say: %s", want)
+	}
+	for line := range strings.SplitSeq(string(page), "\n") {
+		cells := strings.Split(line, " | ")
+		if len(cells) != 4 || !strings.HasPrefix(line, "| `") {
+			continue
+		}
+		names, numbers := strings.Split(strings.TrimPrefix(cells[0], "| "), ", "), strings.Split(cells[1], ", ")
+		if len(names) != len(numbers) {
+			t.Errorf("vectors.md: %s: %d numbers of %d kinds", cells[0], len(numbers), len(names))
+			continue
+		}
+		for i, name := range names {
+			kind := strings.Trim(name, "`")
+			if got := fmt.Sprint(kinds[kind]); got != numbers[i] {
+				t.Errorf("vectors.md: %s of kind %s, there are %s", numbers[i], kind, got)
+			}
+			delete(kinds, kind)
+		}
+	}
+	if len(kinds) > 0 {
+		t.Errorf("vectors.md leaves out %v", kinds)
 	}
 }
 
