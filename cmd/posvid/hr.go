@@ -274,6 +274,7 @@ func hrPlanCommand(env *cli.Env) *cobra.Command {
 			return err
 		}
 		tellPlan(env, plan, said)
+		tellItems(env, plan)
 		env.Print("план %d: %s", "plan %d: %s", plan.Number, name)
 		if report != "" {
 			return writeReport(env, report, snapshot, plan, at)
@@ -347,6 +348,43 @@ func tellPlan(env *cli.Env, p *hr.Plan, said map[string]bool) {
 	sort.Strings(reasons)
 	for _, r := range reasons {
 		env.Print("чому чекає: %s", "why it waits: %s", r)
+	}
+}
+
+// shownItems is how many steps of a plan are shown one by one; the rest is in its file.
+const shownItems = 30
+
+// tellItems names the people whom the plan takes something from or whose step waits: what is signed is seen before.
+func tellItems(env *cli.Env, p *hr.Plan) {
+	n := 0
+	for i := range p.Items {
+		it := &p.Items[i]
+		if !it.Held && it.Kind != hr.Leave && it.Kind != hr.Suspend {
+			continue
+		}
+		if n++; n > shownItems {
+			continue
+		}
+		record, word := it.After, ""
+		if record == nil {
+			record = it.Before
+		}
+		for _, w := range itemWords {
+			if w.kind == it.Kind {
+				word = env.T(w.uk, w.en)
+			}
+		}
+		what := visible(record.FullName()) + " · " + visible(record.Position)
+		if len(it.Fields) > 0 {
+			what += " (" + strings.Join(it.Fields, ", ") + ")"
+		}
+		if it.Before != nil && it.After != nil && (it.Before.Rank != it.After.Rank || it.Before.Category != it.After.Category) {
+			what += fmt.Sprintf(" %s%d → %s%d", it.Before.Category, it.Before.Rank, it.After.Category, it.After.Rank)
+		}
+		env.Print("  %s: %s", "  %s: %s", word, what)
+	}
+	if n > shownItems {
+		env.Print("  … і ще %d, усі у файлі плану", "  … and %d more, all in the plan's file", n-shownItems)
 	}
 }
 
@@ -486,6 +524,7 @@ func hrApproveCommand(env *cli.Env) *cobra.Command {
 			part = issuer.PartAuthor
 		}
 		tellPlan(env, plan, nil)
+		tellItems(env, plan)
 		name, err := b.sign(ctx, plan, o, part, env.Now())
 		if err != nil {
 			return err

@@ -59,12 +59,17 @@ Without flags it asks on the terminal.`),
 					return err
 				}
 			}
+			b.seal = env.Seal
 			created, err := b.create(c.Context(), env, env.Now())
 			if err != nil {
 				return err
 			}
 			env.Print("орган %s створено в %s", "body %s made in %s", created.edrpou, created.path)
 			env.Print("запит на ключ: %s", "key request: %s", created.request)
+			if b.operators[0].passphrase == nil {
+				env.Say("увага: ключі обох підписувачів під парольною фразою органу, тож хто її знає, підпише за двох; щоб мати дві різні особи: --operator-passphrase-file двічі",
+					"note: both operators' keys are under the body's passphrase, so whoever knows it can sign for two; for two persons in truth give --operator-passphrase-file twice")
+			}
 			env.Say("далі: передайте запит технічному адміністратору (posvid trust admit), потім встановіть набір довіри (posvid bundle install)",
 				"next: give the request to the trust operator (posvid trust admit), then install the bundle (posvid bundle install)")
 			return nil
