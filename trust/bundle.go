@@ -199,8 +199,8 @@ func (b *Bundle) cutSections(file *cose.Reader, rows []wireRow) error {
 	b.lists, b.codes = map[ListID]*listEntry{}, map[string]*codesEntry{}
 	parts := make([]section, len(rows))
 	for i, row := range rows {
-		if len(row.Name) == 0 || len(row.Name) > maxSectionName || len(row.Hash) != sha256.Size {
-			return refuse(ErrManifest, "manifest: row %d: want a name of 1 to %d bytes and a hash of %d", i, maxSectionName, sha256.Size)
+		if len(row.Name) == 0 || len(row.Name) > maxSectionName || !cose.OneLine(row.Name) || len(row.Hash) != sha256.Size {
+			return refuse(ErrManifest, "manifest: row %d: want a name of 1 to %d bytes without control characters and a hash of %d", i, maxSectionName, sha256.Size)
 		}
 		if i > 0 && rows[i-1].Name >= row.Name {
 			return refuse(ErrManifest, "manifest: row %d is out of order or a duplicate", i)

@@ -664,6 +664,12 @@ func TestSmallSections(t *testing.T) {
 		wantError(t, "texts "+name, err, ErrSection)
 		wantError(t, "set texts "+name, r.SetTexts(bad), ErrArgument)
 	}
+	for _, name := range []string{"new\x1b[2J", "new\u009b2J", "new\nline", "\u202ewen"} {
+		sections := maps.Clone(base)
+		sections[name] = []byte("x")
+		_, err := OpenUnpinned(assembled(t, r, 1, day(1), sections))
+		wantError(t, "section name that steers a terminal", err, ErrManifest)
+	}
 	// Lists and tables of bodies that are not there, names that name nothing, and a section that nobody knows.
 	for name, section := range map[string]string{
 		"list of nobody": "status/99999999/0", "table of nobody": "codes/99999999", "list 4096": "status/" + edrpou(1) + "/4096", "list 01": "status/" + edrpou(1) + "/01",

@@ -114,8 +114,21 @@ func inspectJSON(env *cli.Env, data []byte) error {
 	if err := json.Indent(&out, data, "", "  "); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(env.Stdout, out.String())
+	_, err := fmt.Fprintln(env.Stdout, tame(out.String()))
 	return err
+}
+
+// tame writes as an escape what no terminal should get: JSON lets U+007F to U+009F and direction marks stand as they are.
+func tame(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if unicode.IsGraphic(r) || r == '\n' || r == '\t' {
+			b.WriteRune(r)
+		} else {
+			fmt.Fprintf(&b, "\\u%04x", r)
+		}
+	}
+	return b.String()
 }
 
 // inspectBundle shows what a bundle says of itself.
