@@ -43,7 +43,7 @@ func keyNewCommand(env *cli.Env) *cobra.Command {
 			return err
 		}
 		kid := key.IssuerPublic().KeyID().String()
-		if err := b.saveIssuerKey(key, passphrase, keys.SealOptions{}, "issuer-"+kid+".age"); err != nil {
+		if err := b.saveIssuerKey(key, passphrase, env.Seal, "issuer-"+kid+".age"); err != nil {
 			return err
 		}
 		request, err := b.body.KeyRequest(ctx, env.Now(), key, phone)

@@ -563,7 +563,7 @@ The person's number never reaches the file, only a keyed hash of it.`),
 		if err != nil {
 			return err
 		}
-		sealed, err := key.Seal(phrase, keys.SealOptions{})
+		sealed, err := key.Seal(phrase, env.Seal)
 		if err != nil {
 			return err
 		}

@@ -414,7 +414,7 @@ func trustInitCommand(env *cli.Env) *cobra.Command {
 			if threshold < 1 || threshold > members {
 				return cli.Usagef("%s", env.T("--threshold: від 1 до --members", "--threshold: from 1 to --members"))
 			}
-			register, err := operatorFolderOf(env).init(members, threshold, env.Now(), keys.SealOptions{})
+			register, err := operatorFolderOf(env).init(members, threshold, env.Now(), env.Seal)
 			if err != nil {
 				return err
 			}
@@ -558,7 +558,7 @@ func trustRotateCommand(env *cli.Env) *cobra.Command {
 			if reset && !bundle {
 				return cli.Usagef("%s", env.T("--reset буває лише разом із --new-bundle-signer", "--reset goes with --new-bundle-signer only"))
 			}
-			number, err := operatorFolderOf(env).rotate(replace, bundle, reset, env.Now(), keys.SealOptions{})
+			number, err := operatorFolderOf(env).rotate(replace, bundle, reset, env.Now(), env.Seal)
 			if err != nil {
 				return err
 			}

@@ -76,7 +76,7 @@ func walletNewCommand(env *cli.Env) *cobra.Command {
 			if err := os.MkdirAll(env.Path("wallets"), 0o700); err != nil {
 				return err
 			}
-			w, err := wallet.New(folder, wallet.NewOptions{Passphrase: passphrase, Root: root})
+			w, err := wallet.New(folder, wallet.NewOptions{Passphrase: passphrase, Root: root, WorkFactor: env.Seal.WorkFactor})
 			if err != nil {
 				return err
 			}

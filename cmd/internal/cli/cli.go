@@ -14,6 +14,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"github.com/posvid/posvid/crypto/keys"
 )
 
 // Exit codes of both programs.
@@ -36,6 +38,8 @@ type Env struct {
 
 	PassphraseFile         string // --passphrase-file
 	OperatorPassphraseFile string // --as-passphrase-file
+
+	Seal keys.SealOptions // how hard sealed keys make guessing their passphrase; the zero value is the usual way
 
 	passphrase []byte
 	chosen     string // --lang

@@ -36,6 +36,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/posvid/posvid/cmd/internal/cli"
+	"github.com/posvid/posvid/crypto/keys"
 	"github.com/posvid/posvid/qr"
 	"github.com/posvid/posvid/testvectors/gen/hrdata"
 )
@@ -47,6 +48,7 @@ const ClockVariable = "SCRIPT_CLOCK"
 // Env is the environment of a program that a script runs.
 func Env(program string) *cli.Env {
 	env := cli.New(program)
+	env.Seal = keys.SealOptions{WorkFactor: 10} // a script opens a hundred sealed keys, and nobody guesses at their passphrase
 	if text := os.Getenv(ClockVariable); text != "" {
 		shift, err := time.ParseDuration(text)
 		if err != nil {

@@ -634,7 +634,7 @@ func (p *Program) enrol() *cobra.Command {
 			}
 			key, err := state.Keys(passphrase)
 			if errors.Is(err, checkpoint.ErrKeys) && !errors.Is(err, keys.ErrPassphrase) {
-				key, err = state.NewKeys(passphrase, keys.SealOptions{})
+				key, err = state.NewKeys(passphrase, env.Seal)
 			}
 			if err != nil {
 				return p.keysError(err)
