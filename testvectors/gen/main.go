@@ -41,9 +41,16 @@ func run(folder string, compare bool) (err error) {
 	if compare {
 		return differences(files, os.DirFS(folder))
 	}
-	if err := os.RemoveAll(folder); err != nil {
+	if err := write(files, folder); err != nil {
 		return err
 	}
+	fmt.Printf("%d files in %s\n", len(files), folder)
+	return nil
+}
+
+// write puts the files into a folder and takes out scenarios, bundles and pictures that are no longer made. Anything
+// else that lies there is left alone.
+func write(files map[string][]byte, folder string) error {
 	for name, data := range files {
 		name = filepath.Join(folder, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
@@ -53,7 +60,20 @@ func run(folder string, compare bool) (err error) {
 			return err
 		}
 	}
-	fmt.Printf("%d files in %s\n", len(files), folder)
+	for _, pattern := range []string{"*.txt", "trust/*.sidb", "qr/*.png"} {
+		there, err := fs.Glob(os.DirFS(folder), pattern)
+		if err != nil {
+			return err
+		}
+		for _, name := range there {
+			if _, ok := files[name]; ok {
+				continue
+			}
+			if err := os.Remove(filepath.Join(folder, filepath.FromSlash(name))); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 

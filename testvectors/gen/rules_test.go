@@ -328,6 +328,26 @@ func TestGenerated(t *testing.T) {
 	}
 }
 
+// TestWrite: what is no longer made goes, what was never ours stays.
+func TestWrite(t *testing.T) {
+	folder := t.TempDir()
+	first := map[string][]byte{"a.txt": []byte("a"), "b.txt": []byte("b"), "trust/x.sidb": {1}, "qr/a.png": {2}}
+	if err := write(first, folder); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "notes.md"), []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	second := map[string][]byte{"a.txt": []byte("A"), "trust/y.sidb": {3}}
+	if err := write(second, folder); err != nil {
+		t.Fatal(err)
+	}
+	second["notes.md"] = []byte("mine")
+	if err := differences(second, os.DirFS(folder)); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestPictures: the drawn scenarios are read back to their texts.
 func TestPictures(t *testing.T) {
 	found := 0
