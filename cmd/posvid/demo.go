@@ -291,7 +291,7 @@ func (d *demo) applyStaff(ctx context.Context, b *demoBody, name string) (err er
 	if err != nil {
 		return err
 	}
-	applied, err := body.apply(ctx, plan, file, author, d.at)
+	applied, err := body.apply(ctx, plan, snapshot, author, d.at)
 	if err != nil {
 		return err
 	}
@@ -307,7 +307,7 @@ func (d *demo) applyStaff(ctx context.Context, b *demoBody, name string) (err er
 		if _, err := body.sign(ctx, plan, second, issuer.PartApprover, d.at); err != nil {
 			return err
 		}
-		if applied, err = body.apply(ctx, plan, file, author, d.at); err != nil {
+		if applied, err = body.apply(ctx, plan, snapshot, author, d.at); err != nil {
 			return err
 		}
 		text.Reset()

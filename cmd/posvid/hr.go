@@ -555,7 +555,11 @@ func hrApplyCommand(env *cli.Env) *cobra.Command {
 			return err
 		}
 		file.name = args[1]
-		report, err := b.apply(ctx, plan, file, o, env.Now())
+		snapshot, _, err := file.read(env, b.edrpou, b.keepPhoto)
+		if err != nil {
+			return err
+		}
+		report, err := b.apply(ctx, plan, snapshot, o, env.Now())
 		if err != nil {
 			return err
 		}
@@ -565,12 +569,8 @@ func hrApplyCommand(env *cli.Env) *cobra.Command {
 	return command
 }
 
-// apply signs a plan as its author, binds it to its file and applies it with every approval there is.
-func (b *openBody) apply(ctx context.Context, plan *hr.Plan, file staffFile, author issuer.Operator, at time.Time) (*issuer.PlanReport, error) {
-	snapshot, _, err := file.read(b.env, b.edrpou, b.keepPhoto)
-	if err != nil {
-		return nil, err
-	}
+// apply signs a plan as its author, binds it to what its file holds and applies it with every approval there is.
+func (b *openBody) apply(ctx context.Context, plan *hr.Plan, snapshot *hr.Snapshot, author issuer.Operator, at time.Time) (*issuer.PlanReport, error) {
 	if err := plan.Bind(snapshot, b.register.PersonSecret()); err != nil {
 		return nil, problemIn(b.env, err)
 	}
