@@ -549,6 +549,9 @@ func TestRecoverCodesAndChallenges(t *testing.T) {
 		if v := w.verdict(s, 2); v.Code != verifier.StateDamaged {
 			t.Fatalf("damaged %s: %s", name, v.Code)
 		}
+		if info, err := s.Info(after(2)); err != nil || !errors.Is(info.RecordsErr, verifier.StateDamaged) {
+			t.Errorf("info says nothing of a damaged %s: %v, %v", name, info.RecordsErr, err)
+		}
 		if _, err := s.Install(w.bundles[2], after(2)); err != nil {
 			t.Fatal(err)
 		}
@@ -567,6 +570,9 @@ func TestRecoverCodesAndChallenges(t *testing.T) {
 		}
 		if v := w.verdict(s, 2); v.Outcome != verifier.Accept {
 			t.Errorf("after recovery of %s: %s", name, v.Code)
+		}
+		if info, err := s.Info(after(2)); err != nil || info.RecordsErr != nil {
+			t.Errorf("info after recovery of %s: %v, %v", name, info.RecordsErr, err)
 		}
 		if _, err := s.Recover(w.bundles[2], after(2)); !errors.Is(err, ErrIntact) {
 			t.Errorf("%s is intact again: %v", name, err)

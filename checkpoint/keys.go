@@ -163,6 +163,7 @@ type Info struct {
 	ValidUntil  time.Time         // end of the enrolment
 	HasKeys     bool
 	IdentityErr error // why the enrolment is not known
+	RecordsErr  error // the memory of codes or challenges is damaged: every verdict is state-damaged
 }
 
 // Info reads the state without changing it.
@@ -174,6 +175,9 @@ func (s *State) Info(at time.Time) (i Info, err error) {
 		}
 		i.Floor, i.FloorErr = s.floor()
 		i.Bundle, i.BundleErr = s.bundle()
+		_, codes := s.codes()
+		_, challenges := s.challenges()
+		i.RecordsErr = errors.Join(codes, challenges)
 		public, _, err := s.identity()
 		i.HasKeys, i.IdentityErr = !public.IsZero(), err
 		if i.Bundle != nil && i.HasKeys {

@@ -3,6 +3,8 @@ package verifycli
 import (
 	"bytes"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -70,6 +72,24 @@ func TestTimeIsThatOfTheReading(t *testing.T) {
 		got := Run(env, []string{"qr", "-", "--json", "--state", dir})
 		if got != c.want || !strings.Contains(out.String(), `"code":"`+c.code+`"`) {
 			t.Errorf("a code that came %s after the start: exit %d, want %d with %s\n%s%s", c.wait, got, c.want, c.code, out.String(), errs.String())
+		}
+	}
+}
+
+// TestDoctorNamesDamagedRecords: whatever makes every verdict state-damaged is named, with the way out.
+func TestDoctorNamesDamagedRecords(t *testing.T) {
+	for name, remedy := range map[string]string{"seen": "--recover", "nonces": "--recover", "verifier.json": "posvid-verify enrol"} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("damaged"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		env := &cli.Env{Program: "posvid-verify", Stdin: strings.NewReader(""), Stdout: &out, Stderr: io.Discard, Now: time.Now, Lang: "en"}
+		if code := Run(env, []string{"doctor", "--lang", "en", "--state", dir}); code != cli.ExitCannotConfirm {
+			t.Errorf("damaged %s: exit %d", name, code)
+		}
+		if !strings.Contains(out.String(), "damaged") || !strings.Contains(out.String(), remedy) {
+			t.Errorf("damaged %s: want %q in\n%s", name, remedy, out.String())
 		}
 	}
 }

@@ -713,7 +713,12 @@ func (p *Program) Diagnose(w io.Writer, at time.Time) int {
 	default:
 		good("набір довіри %d, вік %s", "trust bundle %d, age %s", info.Bundle.Number(), locale.Duration(env.Lang, at.Sub(info.Bundle.IssuedAt()).Truncate(time.Minute)))
 	}
+	if info.RecordsErr != nil {
+		bad("posvid-verify bundle install --recover ФАЙЛ", "posvid-verify bundle install --recover FILE", "пам'ять кодів і запитів пошкоджено: %v", "the memory of codes and challenges is damaged: %v", info.RecordsErr)
+	}
 	switch {
+	case info.IdentityErr != nil:
+		bad("posvid-verify enrol відновить запис із ключів", "posvid-verify enrol mends it from the keys", "запис про ключі пошкоджено: %v", "the record of the keys is damaged: %v", info.IdentityErr)
 	case info.VerifierID != 0:
 		good("допущено як %d «%s» до %s", "admitted as %d \"%s\" until %s", info.VerifierID, info.Name, locale.Date(info.ValidUntil))
 	case info.HasKeys:
