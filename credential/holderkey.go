@@ -142,7 +142,7 @@ func (z *fieldElement) mul(x *fieldElement) fieldElement {
 		t[i+4] = carry
 	}
 	z0, z1, z2, z3 := fieldReduce(t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7])
-	return fieldElement{z0, z1, z2, z3}
+	return fieldElement{z0, z1, z2, z3}.reduced(0)
 }
 
 // square is z² / 2²⁵⁶ mod p, n times over. A root takes 253 of them: they are what this file is for, so the limbs stay in
@@ -160,12 +160,12 @@ func (z fieldElement) square(n int) fieldElement {
 		t4, c := bits.Add64(l13, h03, c)
 		h23, l23 := bits.Mul64(z2, z3)
 		t5, c := bits.Add64(l23, h13, c)
-		t6 := h23 + c
+		t6, _ := bits.Add64(h23, 0, c)
 		h12, l12 := bits.Mul64(z1, z2)
 		t3, c = bits.Add64(t3, l12, 0)
 		t4, c = bits.Add64(t4, h12, c)
 		t5, c = bits.Add64(t5, 0, c)
-		t6 += c
+		t6, _ = bits.Add64(t6, 0, c)
 		// Doubled, and the squares of the limbs.
 		t1, c = bits.Add64(t1, t1, 0)
 		t2, c = bits.Add64(t2, t2, c)
@@ -183,47 +183,46 @@ func (z fieldElement) square(n int) fieldElement {
 		t5, c = bits.Add64(t5, h2, c)
 		h3, l3 := bits.Mul64(z3, z3)
 		t6, c = bits.Add64(t6, l3, c)
-		t7 += h3 + c
+		t7, _ = bits.Add64(t7, h3, c)
 		z0, z1, z2, z3 = fieldReduce(t0, t1, t2, t3, t4, t5, t6, t7)
 	}
-	return fieldElement{z0, z1, z2, z3}
+	return fieldElement{z0, z1, z2, z3}.reduced(0)
 }
 
-// fieldReduce is t / 2²⁵⁶ mod p for t below p². Four times the lowest limb m goes away by adding m·p, of which all but the
-// highest limb is shifts: p = 2²⁵⁶ − 2²²⁴ + 2¹⁹² + 2⁹⁶ − 1. Limb 4 and those above it take the places that have become free.
+// fieldReduce is t / 2²⁵⁶ modulo p for any t below 2⁵¹²; the result is below 2²⁵⁶, which may still be p or more. Four times
+// the lowest limb m goes away by adding m·p, of which all but the highest limb is shifts: p = 2²⁵⁶ − 2²²⁴ + 2¹⁹² + 2⁹⁶ − 1. Limb 4 and those above it take the places that have become free.
 func fieldReduce(t0, t1, t2, t3, t4, t5, t6, t7 uint64) (z0, z1, z2, z3 uint64) {
 	hi, lo := bits.Mul64(t0, fieldP3)
 	t1, c := bits.Add64(t1, t0<<32, 0)
 	t2, c = bits.Add64(t2, t0>>32, c)
 	t3, c = bits.Add64(t3, lo, c)
-	t0 = hi + c
+	t0, _ = bits.Add64(hi, 0, c)
 	hi, lo = bits.Mul64(t1, fieldP3)
 	t2, c = bits.Add64(t2, t1<<32, 0)
 	t3, c = bits.Add64(t3, t1>>32, c)
 	t0, c = bits.Add64(t0, lo, c)
-	t1 = hi + c
+	t1, _ = bits.Add64(hi, 0, c)
 	hi, lo = bits.Mul64(t2, fieldP3)
 	t3, c = bits.Add64(t3, t2<<32, 0)
 	t0, c = bits.Add64(t0, t2>>32, c)
 	t1, c = bits.Add64(t1, lo, c)
-	t2 = hi + c
+	t2, _ = bits.Add64(hi, 0, c)
 	hi, lo = bits.Mul64(t3, fieldP3)
 	t0, c = bits.Add64(t0, t3<<32, 0)
 	t1, c = bits.Add64(t1, t3>>32, c)
 	t2, c = bits.Add64(t2, lo, c)
-	t3 = hi + c
+	t3, _ = bits.Add64(hi, 0, c)
 
 	t0, c = bits.Add64(t0, t4, 0)
 	t1, c = bits.Add64(t1, t5, c)
 	t2, c = bits.Add64(t2, t6, c)
 	t3, c = bits.Add64(t3, t7, c)
-	s0, borrow := bits.Sub64(t0, fieldP0, 0)
-	s1, borrow := bits.Sub64(t1, fieldP1, borrow)
-	s2, borrow := bits.Sub64(t2, fieldP2, borrow)
-	s3, borrow := bits.Sub64(t3, fieldP3, borrow)
-	_, borrow = bits.Sub64(c, 0, borrow)
-	keep := -borrow // all ones where t was below p
-	return s0 ^ (s0^t0)&keep, s1 ^ (s1^t1)&keep, s2 ^ (s2^t2)&keep, s3 ^ (s3^t3)&keep
+	p := -c // all ones where the sum, below 2²⁵⁶ + p, carried: then p goes once
+	z0, c = bits.Sub64(t0, p, 0)
+	z1, c = bits.Sub64(t1, p&fieldP1, c)
+	z2, c = bits.Sub64(t2, 0, c)
+	z3, _ = bits.Sub64(t3, p&fieldP3, c)
+	return z0, z1, z2, z3
 }
 
 // root is z to the power (p+1)/4 = ((2³²−1)·2³² + 1)·2⁹⁶ + 1)·2⁹⁴, the square root where there is one, as p ≡ 3 mod 4.

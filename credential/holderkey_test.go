@@ -140,6 +140,23 @@ func TestFieldArithmetic(t *testing.T) {
 	}
 	inverse := new(big.Int).ModInverse(new(big.Int).Lsh(big.NewInt(1), 256), p)
 	mod := func(v *big.Int) *big.Int { return v.Mod(v, p) }
+	// Between two squarings a number may be p or more, which happens to random ones once in 2³² times.
+	top := new(big.Int).Lsh(big.NewInt(1), 256)
+	for d := int64(0); d < 5; d++ {
+		for _, a := range []*big.Int{new(big.Int).Add(p, big.NewInt(d)), new(big.Int).Sub(top, big.NewInt(d+1))} {
+			want := new(big.Int).Set(a)
+			for n := 1; n <= 3; n++ {
+				want = mod(new(big.Int).Mul(new(big.Int).Mul(want, want), inverse))
+				if got := number(element(a).square(n)); got.Cmp(want) != 0 {
+					t.Fatalf("%x squared %d times: %x, want %x", a, n, got, want)
+				}
+			}
+			f := element(a)
+			if got, want := number(f.mul(&f)), mod(new(big.Int).Mul(new(big.Int).Mul(a, a), inverse)); got.Cmp(want) != 0 {
+				t.Fatalf("%x times itself: %x, want %x", a, got, want)
+			}
+		}
+	}
 	for _, a := range values {
 		fa := element(a)
 		square := mod(new(big.Int).Mul(new(big.Int).Mul(a, a), inverse))
