@@ -358,6 +358,9 @@ func (e *Env) Run(root *cobra.Command, args []string) int {
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetArgs(args)
 	root.InitDefaultHelpFlag() // before parsing, or --help would take the next argument for its value
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd(args...)
+	e.speak(root)
 	root.SetIn(e.Stdin)
 	root.SetOut(e.Stdout)
 	root.SetErr(e.Stderr)
@@ -388,16 +391,55 @@ func (e *Env) Run(root *cobra.Command, args []string) int {
 	return ExitRefuse
 }
 
+// usageWords are the words of the library's help in Ukrainian.
+var usageWords = strings.NewReplacer("Usage:", "Виклик:", "Aliases:", "Інші назви:", "Examples:", "Приклади:", "Available Commands:", "Команди:",
+	"Additional Commands:", "Інші команди:", "Global Flags:", "Спільні прапорці:", "Flags:", "Прапорці:", "Additional help topics:", "Інші довідки:",
+	`Use "{{.CommandPath}} [command] --help" for more information about a command.`, `Про одну команду: {{.CommandPath}} КОМАНДА --help`)
+
+// speak leaves one language in the help of commands, which is written «українською / in English»; flags keep both.
+func (e *Env) speak(root *cobra.Command) {
+	one := func(text string) string {
+		uk, en, both := strings.Cut(text, " / ")
+		if !both {
+			return text
+		}
+		return e.T(uk, en)
+	}
+	if e.Lang != "en" {
+		root.SetUsageTemplate(usageWords.Replace(root.UsageTemplate()))
+	}
+	var walk func(c *cobra.Command)
+	walk = func(c *cobra.Command) {
+		c.Short = one(c.Short)
+		c.InitDefaultHelpFlag()
+		c.Flags().Lookup("help").Usage = e.T("довідка", "help")
+		for _, sub := range c.Commands() {
+			switch {
+			case c == root && sub.Name() == "help":
+				sub.Short = "довідка про команду / help about a command"
+			case c == root && sub.Name() == "completion":
+				sub.Short = "доповнення команд для оболонки / shell completion"
+			}
+			walk(sub)
+		}
+	}
+	walk(root)
+}
+
 // onlyHelp is the exit code of a command line that the library thinks went well. A group of commands without one of its own,
 // or with one that it does not have, did nothing but print help: that is no acceptance.
 func (e *Env) onlyHelp(c *cobra.Command) int {
 	if asked, err := c.Flags().GetBool("help"); c.Runnable() || err == nil && asked {
 		return ExitAccept
 	}
+	where := ""
+	if c.HasParent() {
+		where = c.CommandPath() + ": "
+	}
 	if args := c.Flags().Args(); len(args) > 0 {
-		fmt.Fprintf(e.Stderr, "%s: %s\n", e.Program, e.T("%s: немає команди %q", "%s: no command %q", c.CommandPath(), args[0]))
+		fmt.Fprintf(e.Stderr, "%s: %s%s\n", e.Program, where, e.T("немає команди %q", "no command %q", args[0]))
 	} else {
-		fmt.Fprintf(e.Stderr, "%s: %s\n", e.Program, e.T("%s: назвіть команду", "%s: name a command", c.CommandPath()))
+		fmt.Fprintf(e.Stderr, "%s: %s%s\n", e.Program, where, e.T("назвіть команду", "name a command"))
 	}
 	return ExitUsage
 }

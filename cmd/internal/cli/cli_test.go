@@ -122,6 +122,23 @@ func TestOnlyHelp(t *testing.T) {
 	}
 }
 
+// TestHelpSpeaks: help is in the reader's language; what a person must type stays.
+func TestHelpSpeaks(t *testing.T) {
+	for lang, want := range map[string][3]string{"uk": {"Команди:", "зробити", "make"}, "en": {"Available Commands:", "make", "зробити"}} {
+		var out bytes.Buffer
+		env := &Env{Program: "test", Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out, Lang: lang}
+		root := &cobra.Command{Use: "test"}
+		root.AddCommand(&cobra.Command{Use: "sub", Short: "зробити / make", Run: func(*cobra.Command, []string) {}})
+		if code := env.Run(root, []string{"--help"}); code != 0 {
+			t.Errorf("%s: exit %d", lang, code)
+		}
+		text := out.String()
+		if !strings.Contains(text, want[0]) || !strings.Contains(text, want[1]) || strings.Contains(text, want[2]) || !strings.Contains(text, "--help") {
+			t.Errorf("%s: %s", lang, text)
+		}
+	}
+}
+
 func TestPassphrase(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) string {
