@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 	"unicode/utf8"
+
+	"github.com/posvid/posvid/credential"
 )
 
 // Errors of the lifecycle.
@@ -175,7 +177,7 @@ const (
 )
 
 // move changes one ID's state inside tx with everything that hangs on it: the indices of every token
-// that has not expired, the event with its ground, the audit entry.
+// that is not invalid for ever, the event with its ground, the audit entry.
 func move(tx Tx, id ID, to State, c Change) error {
 	if err := tx.SetIDState(id.ID, id.State, to, c.At); err != nil {
 		return err
@@ -188,8 +190,8 @@ func move(tx Tx, id ID, to State, c Change) error {
 		case StateIssued:
 			value = valueValid
 		}
-		// A token that expired a moment ago still counts: a verifier's clock may be behind.
-		if _, err := tx.SetTokenValues(id.ID, value, c.At.Add(-statusGrace)); err != nil {
+		// Expired tokens too: a verifier's clock may be behind, or this machine's own ahead, and nobody would revoke the ID again.
+		if _, err := tx.SetTokenValues(id.ID, value, time.Time{}); err != nil {
 			return err
 		}
 	}
@@ -210,8 +212,7 @@ func record(tx Tx, id ID, to State, c Change) error {
 		Detail: []any{id.ID, uint64(id.State), uint64(to), uint64(c.Ground), c.Order, od}})
 }
 
-// statusGrace is how long after its exp a token's index is still changed and its list published: the
-// widest clock difference a verifier forgives.
+// statusGrace is how long after its exp a token's list is still published: the widest clock difference a verifier forgives.
 const statusGrace = 10 * time.Minute
 
 // change is one lifecycle step of one ID in its own transaction.
@@ -373,8 +374,15 @@ func abandon(tx Tx, in Intent, at time.Time) error {
 }
 
 // Expire marks every live ID expired whose newest tokens have run out by at, up to limit of them, and
-// tells how many it marked.
+// tells how many it marked. Expiry is final, so it wants a time at which the installed bundle lets the key sign: a clock that
+// is months ahead ends nothing. Errors: ErrNoSigner, ErrNotGranted.
 func (b *Body) Expire(ctx context.Context, at time.Time, limit int) (int, error) {
+	if b.cfg.Signer == nil || b.cfg.Grant == nil {
+		return 0, ErrNoSigner
+	}
+	if err := b.cfg.Grant.CheckGrant(b.cfg.Signer.IssuerPublic(), b.cfg.EDRPOU, credential.KindPhone, b.cfg.Profile.Life, at); err != nil {
+		return 0, fmt.Errorf("%w: %w", ErrNotGranted, err)
+	}
 	n := 0
 	err := b.store.Update(ctx, func(tx Tx) error {
 		n = 0

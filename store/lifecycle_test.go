@@ -43,7 +43,7 @@ func (w *world) wantValues(row int64, want ...uint8) {
 	}
 }
 
-// [ISS-14] Suspending and revoking set the indices of every unexpired token of the ID, renewals included.
+// [ISS-14] Suspending and revoking set the indices of every token of the ID, renewals and expired ones included.
 func TestStatusOfEveryToken(t *testing.T) {
 	w := newWorld(t, 2)
 	id := w.issue(testTime, w.ids[0]).ID
@@ -57,11 +57,21 @@ func TestStatusOfEveryToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.wantValues(id.ID, 0, 0, 0, 0)
-	// On day 35 the first pair has expired: it is left alone, the other is set.
-	if err := w.b.Revoke(ctx, id.ID, byOrder(issuer.GroundDismissal, testTime.Add(35*day))); err != nil {
+	// On day 35 the first pair has expired, by a clock that may be wrong: it is set with the other.
+	if err := w.b.Suspend(ctx, id.ID, check(issuer.GroundCheck, testTime.Add(35*day))); err != nil {
 		t.Fatal(err)
 	}
-	w.wantValues(id.ID, 0, 0, 1, 1)
+	w.wantValues(id.ID, 2, 2, 2, 2)
+	// Resumed when all have run out, they still say what the state says.
+	if err := w.b.Resume(ctx, id.ID, check(issuer.GroundReturn, testTime.Add(334*day))); err != nil {
+		t.Fatal(err)
+	}
+	w.wantValues(id.ID, 0, 0, 0, 0)
+	w.check()
+	if err := w.b.Revoke(ctx, id.ID, byOrder(issuer.GroundDismissal, testTime.Add(335*day))); err != nil {
+		t.Fatal(err)
+	}
+	w.wantValues(id.ID, 1, 1, 1, 1)
 	// A token that expired seconds ago may still be shown to a verifier whose clock is behind.
 	id = w.issue(testTime, w.ids[1]).ID
 	if err := w.b.Revoke(ctx, id.ID, check(issuer.GroundLoss, id.ExpiresAt.Add(time.Minute))); err != nil {
@@ -418,6 +428,26 @@ func TestCodeTable(t *testing.T) {
 	}
 	if err := codes.Extends(table, table2); err != nil {
 		t.Error(err)
+	}
+	w.check()
+}
+
+// A clock months ahead, at which no bundle grants the key, ends no ID for ever.
+func TestExpireWantsAGrantedTime(t *testing.T) {
+	g := new(switchGrant)
+	w := newWorld(t, 1, func(c *issuer.Config) { c.Grant = g })
+	id := w.issue(testTime, w.ids[0]).ID
+	g.off.Store(true)
+	if n, err := w.b.Expire(ctx, testTime.Add(300*day), 10); !errors.Is(err, issuer.ErrNotGranted) || n != 0 {
+		t.Fatalf("expired %d, %v", n, err)
+	}
+	if now, err := w.b.Show(ctx, id.ID); err != nil || now.State != issuer.StateIssued {
+		t.Fatalf("ID is %s, %v", now.State, err)
+	}
+	w.cfg.Signer, w.cfg.Grant, w.cfg.Checker = nil, nil, nil
+	w.openBody()
+	if _, err := w.b.Expire(ctx, testTime.Add(300*day), 10); !errors.Is(err, issuer.ErrNoSigner) {
+		t.Fatalf("without a signer: %v", err)
 	}
 	w.check()
 }
