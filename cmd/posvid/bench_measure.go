@@ -326,7 +326,11 @@ func (b *bench) durable(ctx context.Context, bundle *trust.Bundle) error {
 	w, r := b.world, b.report
 	c := issuer.Config{EDRPOU: w.bodies[0].edrpou, Signer: w.bodies[0].signer, Grant: issuer.BundleGrant{Bundle: bundle}, Checker: tokenChecker{bundle}}
 	var grouped, single, fsync benchSeries
-	for range b.size.turns {
+	began := time.Now()
+	for turn := range b.size.turns {
+		if turn > 0 && time.Since(began)*time.Duration(turn+1)/time.Duration(turn) > 3*b.size.partialLimit {
+			break // a slow disk or a busy machine: the turns so far must do
+		}
 		m, err := store.MeasureIssue(ctx, b.disk, b.size.grouped, b.size.single, c, w.at, time.Now)
 		if err != nil {
 			return err
