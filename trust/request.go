@@ -238,7 +238,7 @@ func (p Publication) Encode() ([]byte, error) {
 	if len(p.StatusLists) > maxPublished {
 		return nil, refuse(ErrTooLarge, "publication: %d status lists, limit %d", len(p.StatusLists), maxPublished)
 	}
-	w := wirePublication{p.EDRPOU, p.StatusLists, p.Codes, p.Carriers}
+	w := wirePublication(p)
 	if w.StatusLists == nil {
 		w.StatusLists = [][]byte{}
 	}

@@ -418,7 +418,7 @@ func (w *Wallet) decode(data []byte) error {
 			len(s.Enrolments), len(s.Tokens), len(s.Photos), maxPending, MaxTokens, MaxTokens)
 	}
 	for _, e := range s.Enrolments {
-		w.asked = append(w.asked, Enrolment{e.Body, e.At})
+		w.asked = append(w.asked, Enrolment(e))
 	}
 	for i, t := range s.Tokens {
 		k, err := w.reopen(t)

@@ -79,9 +79,9 @@ type demoBody struct {
 
 // demoActor is one of those whose wallet is left on the disk.
 type demoActor struct {
-	wallet, fullName, body, staffNumber, role string
-	roleEN                                    string
-	entitlement                               int64
+	wallet, fullName, body, role string
+	roleEN                       string
+	entitlement                  int64
 }
 
 func newDemo(env *cli.Env, dir string) (*demo, error) {
@@ -777,6 +777,9 @@ func (d *demo) ending() error {
 	dir := d.dir
 	fmt.Fprintln(d.Stdout)
 	d.show.Print("Усе лишилося в %s. Спробуйте самі:", "Everything is in %s. Try it yourself:", dir)
+	for _, a := range d.cast {
+		d.show.Print("  гаманець %-11s %s: %s", "  wallet %-11s %s: %s", a.wallet, a.fullName, d.T(a.role, a.roleEN))
+	}
 	lines := []string{
 		d.verifyLine("bin/posvid-verify", "valid.png", shown),
 		d.verifyLine("bin/posvid-verify", "revoked.png", shown) + " --json",

@@ -60,7 +60,8 @@ func Marshal(v any) (data []byte, err error) {
 // Unmarshal checks data with Check and decodes it into v. Map keys unknown to v are skipped. A panic of the CBOR
 // library becomes ErrMalformed.
 func Unmarshal(data []byte, v any, lim Limits) (err error) {
-	if err := Check(data, lim); err != nil {
+	// A null would leave its field as if it had not been there: compromised: null must not read as false.
+	if err := check(data, lim, true); err != nil {
 		return err
 	}
 	defer func() {

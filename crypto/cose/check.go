@@ -33,12 +33,15 @@ const (
 // and 98 are refused. It is one scan over the bytes and allocates nothing when it accepts.
 //
 // Byte strings are opaque to it: what is nested in one has to be checked where it is opened.
-func Check(data []byte, lim Limits) error {
+func Check(data []byte, lim Limits) error { return check(data, lim, false) }
+
+// check is Check; noNull refuses null, for a decoder to which null and absent are the same.
+func check(data []byte, lim Limits, noNull bool) error {
 	lim = lim.orDefault()
 	if len(data) > lim.Bytes {
 		return refuse(ErrTooLarge, "%d bytes, limit %d", len(data), lim.Bytes)
 	}
-	s := scan{data: data, lim: lim}
+	s := scan{data: data, lim: lim, noNull: noNull}
 	end, bad := s.item(0, 0)
 	if bad == nil && end != len(data) {
 		s.at, bad = end, badTrailing
@@ -61,6 +64,7 @@ var (
 	badOrder     = &fault{ErrNotCanonical, "map key out of order"}
 	badDuplicate = &fault{ErrDuplicateKey, "map key appears twice"}
 	badFloat     = &fault{ErrForbidden, "floating-point number"}
+	badNull      = &fault{ErrForbidden, "null where a value is wanted"}
 	badSimple    = &fault{ErrForbidden, "simple value other than false, true, null"}
 	badTag       = &fault{ErrForbidden, "tag other than 18, 98"}
 	badString    = &fault{ErrTooLarge, "string over the limit"}
@@ -72,6 +76,8 @@ type scan struct {
 	data []byte
 	lim  Limits
 	at   int // offset of the finding
+
+	noNull bool
 }
 
 func (s *scan) fail(at int, f *fault) (int, *fault) {
@@ -186,6 +192,9 @@ func (s *scan) item(i, depth int) (int, *fault) {
 		return s.item(i, depth)
 	}
 
+	if n == simpleNull && s.noNull {
+		return s.fail(start, badNull)
+	}
 	if n == simpleFalse || n == simpleTrue || n == simpleNull {
 		return i, nil
 	}

@@ -447,7 +447,7 @@ func TestMarshal(t *testing.T) {
 	}
 	var back object
 	// The key 3 is unknown to the struct and is skipped.
-	if err := Unmarshal(unhex(t, "a3 01 1818 02 41 05 03 f6"), &back, Limits{}); err != nil || back.A != 24 || back.B[0] != 5 {
+	if err := Unmarshal(unhex(t, "a3 01 1818 02 41 05 03 f5"), &back, Limits{}); err != nil || back.A != 24 || back.B[0] != 5 {
 		t.Errorf("got %+v, %v", back, err)
 	}
 	for name, c := range map[string]struct {
@@ -460,6 +460,7 @@ func TestMarshal(t *testing.T) {
 		"marshal bad text":      {second(Marshal("\xff")), ErrMalformed},
 		"marshal foreign tag":   {second(Marshal(cbor.Tag{Number: 1, Content: 0})), ErrForbidden},
 		"marshal raw unsorted":  {second(Marshal(cbor.RawMessage{0xa2, 2, 1, 1, 1})), ErrNotCanonical},
+		"unmarshal null":        {Unmarshal(unhex(t, "a2 01 01 02 f6"), &back, Limits{}), ErrForbidden}, // COSE-33
 		"unmarshal text as int": {Unmarshal(unhex(t, "a1 01 60"), &back, Limits{}), ErrMalformed},
 		"unmarshal overflow":    {Unmarshal(unhex(t, "a1 01 1bffffffffffffffff"), &back, Limits{}), ErrMalformed},
 		"unmarshal array":       {Unmarshal(unhex(t, "80"), &back, Limits{}), ErrMalformed},
