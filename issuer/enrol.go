@@ -163,6 +163,13 @@ func (r *Register) enrol(tx Tx, number int64, mac [32]byte, p *credential.Posses
 	}
 	out := &Enrolment{Entitlement: post.ID, Slip: s.ID, Holder: p.Holder, At: at}
 	if old := post.Enrolment; old.State == EnrolmentLive {
+		held, err := suspendedByOffice(tx, post.ID)
+		if err != nil {
+			return nil, nil, err
+		}
+		if held {
+			return nil, notEnrolled(NotEntitled, s.ID, "ID of entitlement %d is suspended by the office: resume it first", post.ID), nil
+		}
 		out.Replaced = true
 		if err := tx.EndEnrolment(old.ID, EnrolmentReplaced, at); err != nil {
 			return nil, nil, err
@@ -244,6 +251,29 @@ func (r *Register) failedTry(tx Tx, s *SlipRow, refusal *EnrolmentError, at time
 		return nil, nil, err
 	}
 	return nil, refusal, audit(tx, at, AuditEntry{Event: EventCodeRefused, Detail: []any{s.Entitlement, string(refusal.reason), s.Tries}})
+}
+
+// suspendedByOffice tells whether the live ID of an entitlement is suspended for a reason that a new phone does not mend. A
+// phone that was lost, stolen or stopped is what a new one is for.
+func suspendedByOffice(tx Tx, entitlement int64) (bool, error) {
+	id, err := liveOf(tx, entitlement)
+	if err != nil || id.State != StateSuspended {
+		return false, err
+	}
+	events, err := tx.StatusEvents(id.ID)
+	if err != nil {
+		return false, err
+	}
+	for i := len(events) - 1; i >= 0; i-- {
+		if events[i].To == StateSuspended {
+			switch events[i].Ground {
+			case GroundLoss, GroundTheft, GroundDamage, GroundStopCode:
+				return false, nil
+			}
+			return true, nil
+		}
+	}
+	return true, nil
 }
 
 // replaceID ends the live ID of an entitlement, and an intent at work for it, because another phone takes its place.

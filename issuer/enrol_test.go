@@ -300,6 +300,39 @@ func TestParallelTries(t *testing.T) {
 }
 
 // [ENR-18]
+// ENR-23.
+func TestNewPhoneLiftsNoSuspension(t *testing.T) {
+	for _, c := range []struct {
+		ground issuer.Ground
+		order  string
+		taken  bool
+	}{{issuer.GroundCheck, "7", false}, {issuer.GroundSuspension, "7", false}, {issuer.GroundLoss, "", true}, {issuer.GroundTheft, "", true}} {
+		o := testOffice(t)
+		o.load(staff(1))
+		_, _, e := o.enrol(1)
+		id := o.issue(e.Entitlement)
+		s := o.slip(issuer.SlipFilter{Entitlements: []int64{e.Entitlement}, NewPhone: true})
+		change := issuer.Change{Ground: c.ground, Order: c.order, At: o.at, Operator: "1"}
+		if c.order != "" {
+			change.OrderDate = o.at
+		}
+		if err := o.body.Suspend(bg, id.ID, change); err != nil {
+			t.Fatalf("%s: %v", c.ground, err)
+		}
+		_, err := o.reg.Enrol(bg, s.Number, possess(t, ourBody, s.Code(), o.at, newHolderKey(t)), o.at)
+		if c.taken {
+			if err != nil || o.state(id.ID) != issuer.StateReplaced {
+				t.Errorf("%s: %v, ID is %s", c.ground, err, o.state(id.ID))
+			}
+			continue
+		}
+		wantReason(t, err, issuer.NotEntitled)
+		if got := o.state(id.ID); got != issuer.StateSuspended {
+			t.Errorf("%s: a new phone made the suspended ID %s", c.ground, got)
+		}
+	}
+}
+
 func TestNewPhoneReplaces(t *testing.T) {
 	o := testOffice(t)
 	o.load(staff(2))

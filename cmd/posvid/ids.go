@@ -97,7 +97,7 @@ func (f *bodyFolder) installBundle(data []byte, pin string, at time.Time) (*trus
 }
 
 func slipsCommand(env *cli.Env) *cobra.Command {
-	var out, unit string
+	var out, unit, newPhone string
 	var html, again bool
 	command := &cobra.Command{
 		Use: "slips", Args: cobra.NoArgs,
@@ -109,6 +109,7 @@ func slipsCommand(env *cli.Env) *cobra.Command {
 	command.Flags().StringVarP(&out, "out", "o", "", "файл / output file, - for stdout")
 	command.Flags().StringVar(&unit, "unit", "", "лише цей підрозділ / only this unit")
 	command.Flags().BoolVar(&html, "html", false, "сторінка A4 замість тексту / an A4 page instead of text")
+	command.Flags().StringVar(&newPhone, "new-phone", "", "талон на новий телефон власника цього посвідчення / for the holder of this ID, who has a new phone")
 	command.Flags().BoolVar(&again, "again", false, "нові талони замість ще не використаних / replace unused slips")
 	command.RunE = bodyRun(env, edrpou, false, false, func(ctx context.Context, b *openBody, _ []string) error {
 		if out == "" {
@@ -118,7 +119,15 @@ func slipsCommand(env *cli.Env) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		slips, err := b.register.Slips(ctx, issuer.SlipFilter{Unit: unit, Renew: again}, by, env.Now())
+		filter := issuer.SlipFilter{Unit: unit, Renew: again}
+		if newPhone != "" {
+			id, err := b.idOf(ctx, newPhone)
+			if err != nil {
+				return err
+			}
+			filter = issuer.SlipFilter{Entitlements: []int64{id.Entitlement}, NewPhone: true, Renew: again}
+		}
+		slips, err := b.register.Slips(ctx, filter, by, env.Now())
 		if err != nil {
 			return err
 		}
@@ -557,15 +566,20 @@ func changeCommand(env *cli.Env, use, short string, to issuer.State, change func
 
 func publishCommand(env *cli.Env) *cobra.Command {
 	var out string
+	var timeIsRight bool
 	command := &cobra.Command{
 		Use: "publish", Args: cobra.NoArgs,
 		Short: "підписати переліки статусів і таблиці для технічного адміністратора / status lists and code table for the operator",
 	}
 	edrpou := bodyFlag(command)
 	command.Flags().StringVarP(&out, "out", "o", "", "файл; типово bodies/‹ЄДРПОУ›/publication.sidp / output file")
+	command.Flags().BoolVar(&timeIsRight, "time-is-right", false, "годинник справний, хоч набір довіри давній / the clock is right although the bundle is long past")
 	command.RunE = bodyRun(env, edrpou, true, false, func(ctx context.Context, b *openBody, _ []string) error {
 		if out == "" {
 			out = b.file("publication.sidp")
+		}
+		if err := b.doubtClock(env.Now()); err != nil && !timeIsRight {
+			return err
 		}
 		at, err := b.publish(ctx, out, env.Now())
 		if err != nil {
@@ -575,6 +589,21 @@ func publishCommand(env *cli.Env) *cobra.Command {
 		return nil
 	})
 	return command
+}
+
+// farAhead is how long after the end of its bundle a body's clock is believed: no later publication may carry an earlier
+// time, so one that is signed years ahead by a broken clock would keep dismissals in until then.
+const farAhead = 60 * 24 * time.Hour
+
+// doubtClock refuses a time that lies far beyond the installed bundle. A body without a bundle has nothing to compare with.
+func (b *openBody) doubtClock(at time.Time) error {
+	bundle, err := b.installedBundle()
+	if err != nil || at.Before(bundle.ExpiresAt().Add(farAhead)) {
+		return nil
+	}
+	return cli.Hint(b.env.Err("годинник показує %s, а набір довіри органу діяв до %s: схоже, годинник пішов уперед", "the clock shows %s, the body's bundle ended %s: the clock seems to be ahead",
+		moment(b.env, at), moment(b.env, bundle.ExpiresAt())),
+		b.env.T("виставте дату; якщо час правильний: --time-is-right", "set the date; if the time is right: --time-is-right"))
 }
 
 // publish writes the publication of the body. Terms that have run out meanwhile are in it.
