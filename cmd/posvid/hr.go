@@ -225,7 +225,7 @@ func (b *openBody) plan(ctx context.Context, snapshot *hr.Snapshot, answers []hr
 		return nil, "", err
 	}
 	// A plan made anew takes the number of one that was never applied; signatures under that one are of no use any more.
-	stale, err := filepath.Glob(b.file("plans", fmt.Sprintf("%d.*.approval", plan.Number)))
+	stale, err := b.proposalFiles(fmt.Sprintf("%d.", plan.Number), ".approval")
 	if err != nil {
 		return nil, "", err
 	}
@@ -332,7 +332,10 @@ func tellPlan(env *cli.Env, p *hr.Plan, said map[string]bool) {
 		}
 		fmt.Fprintln(env.Stdout, line)
 	}
-	if p.Brake.Tripped {
+	switch {
+	case p.Brake.Tripped && p.Brake.Body == 0:
+		env.Print("перше завантаження: %d осіб", "first load: %d people", p.Brake.People)
+	case p.Brake.Tripped:
 		env.Print("запобіжник масових змін: %d із %d осіб", "brake on mass changes: %d of %d people", p.Brake.People, p.Brake.Body)
 	}
 	var reasons []string
@@ -474,7 +477,7 @@ func readApproval(name string, plan *hr.Plan, operators []issuer.Operator) ([]by
 // the author of this attempt. A file that is no approval of this plan is named and left out: the register refuses a plan
 // together with a bad signature, and a stray file must not hold up a dismissal.
 func (b *openBody) approvals(ctx context.Context, plan *hr.Plan, author issuer.Operator) ([][]byte, error) {
-	names, err := filepath.Glob(b.file("plans", fmt.Sprintf("%d.%s-*.approval", plan.Number, issuer.PartApprover)))
+	names, err := b.proposalFiles(fmt.Sprintf("%d.%s-", plan.Number, issuer.PartApprover), ".approval")
 	if err != nil {
 		return nil, err
 	}

@@ -93,15 +93,16 @@ func twoPersons(env *cli.Env, edrpou *string, f func(ctx context.Context, b *ope
 // proposalFile is a file of a proposal; base is its kind and number.
 func (f *bodyFolder) proposalFile(base, ending string) string { return f.file("plans", base+ending) }
 
-// proposalFiles names the files of a proposal that have the ending, sorted.
-func (f *bodyFolder) proposalFiles(base, ending string) ([]string, error) {
+// proposalFiles names the files in the folder of plans with such a start and ending, sorted. Names are compared as they are:
+// a state folder may have any characters in its path.
+func (f *bodyFolder) proposalFiles(start, ending string) ([]string, error) {
 	entries, err := os.ReadDir(f.file("plans"))
 	if err != nil {
 		return nil, err
 	}
 	var names []string
 	for _, entry := range entries {
-		if strings.HasPrefix(entry.Name(), base+".") && strings.HasSuffix(entry.Name(), ending) {
+		if strings.HasPrefix(entry.Name(), start) && strings.HasSuffix(entry.Name(), ending) {
 			names = append(names, f.file("plans", entry.Name()))
 		}
 	}
@@ -110,7 +111,7 @@ func (f *bodyFolder) proposalFiles(base, ending string) ([]string, error) {
 
 // proposalApprovals reads every approval of a proposal.
 func (f *bodyFolder) proposalApprovals(base string) ([][]byte, error) {
-	names, err := f.proposalFiles(base, ".approval")
+	names, err := f.proposalFiles(base+".", ".approval")
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +187,7 @@ func (b *openBody) propose(base string, proposal any, s issuer.Subject, author i
 	if err != nil {
 		return err
 	}
-	old, err := b.proposalFiles(base, "")
+	old, err := b.proposalFiles(base+".", "")
 	if err != nil {
 		return err
 	}
