@@ -17,4 +17,9 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts drives a checkpoint with the committed vectors, whose time is fixed by --at.
-func TestScripts(t *testing.T) { testscript.Run(t, script.Params("testdata")) }
+func TestScripts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short mode: dozens of processes, which the race detector does not see into")
+	}
+	testscript.Run(t, script.Params("testdata"))
+}

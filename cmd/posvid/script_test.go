@@ -19,4 +19,9 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts follows an ID through both programs, by hand and by command only.
-func TestScripts(t *testing.T) { testscript.Run(t, script.Params("testdata")) }
+func TestScripts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short mode: dozens of processes, which the race detector does not see into")
+	}
+	testscript.Run(t, script.Params("testdata"))
+}
