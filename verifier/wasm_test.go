@@ -70,7 +70,7 @@ func TestWasmSaysTheSame(t *testing.T) {
 		if in.Bundle != w.bundle || in.FloorErr != nil || s.want == verifier.Internal || strings.Contains(s.name, "does not exist") || in.Class > trust.ClassCouncil {
 			continue
 		}
-		r := map[string]any{"text": in.Text, "at": in.At.Format(time.RFC3339Nano), "verifier_id": in.VerifierID, "level": in.MinLevel}
+		r := map[string]any{"text": in.Text, "unread": in.Unread, "at": in.At.Format(time.RFC3339Nano), "verifier_id": in.VerifierID, "level": in.MinLevel}
 		if len(native) == 0 { // the bundle stays open
 			r["bundle"], r["pin"] = base64.StdEncoding.EncodeToString(w.data), w.pin.String()
 		}

@@ -5,7 +5,7 @@
 // posvidVerify takes a JSON text and returns the verdict's JSON (docs/spec/verification.md, Section 8). It touches no
 // network and no storage; the page that loads it passes everything in.
 //
-//	{ "text": "SID1:…", "at": "2026-11-22T07:00:00Z", "bundle": base64, "pin": fingerprint,
+//	{ "text": "SID1:…", "unread": bool (no code was found), "at": "2026-11-22T07:00:00Z", "bundle": base64, "pin": fingerprint,
 //	  "floor": RFC 3339 (optional), "floor_lost": bool, "class": "checkpoint" | "council", "verifier_id": number,
 //	  "level": 0–4, "nonce": "open" | "used" | "expired", "seen": RFC 3339, "photo": "plastic" | 40 hexadecimal digits,
 //	  "simulated": bool, "lang": "uk" | "en" }
@@ -31,6 +31,7 @@ import (
 // request is the argument of posvidVerify.
 type request struct {
 	Text       string    `json:"text"`
+	Unread     bool      `json:"unread"`
 	At         time.Time `json:"at"`
 	Bundle     *string   `json:"bundle"`
 	Pin        string    `json:"pin"`
@@ -103,7 +104,7 @@ func install(_ js.Value, args []js.Value) (answer any) {
 
 // input turns a request into what the verifier takes.
 func (r *request) input() (verifier.Input, error) {
-	in := verifier.Input{Text: r.Text, At: r.At, Floor: r.Floor, VerifierID: r.VerifierID, MinLevel: verifier.Level(r.Level),
+	in := verifier.Input{Text: r.Text, Unread: r.Unread, At: r.At, Floor: r.Floor, VerifierID: r.VerifierID, MinLevel: verifier.Level(r.Level),
 		Simulated: r.Simulated, Lang: r.Lang}
 	if r.Bundle == nil {
 		in.Bundle, in.BundleErr = opened.bundle, opened.err
