@@ -693,7 +693,11 @@ func (d *demo) faces(ctx context.Context) error {
 	}
 	soon := shown.Add(5 * time.Second)
 	empty := filepath.Join(d.dir, "checkpoint-empty")
-	if err := os.MkdirAll(empty, 0o700); err != nil {
+	bare, err := checkpoint.Open(filepath.Join(empty, "checkpoint"))
+	if err != nil {
+		return err
+	}
+	if err := bare.Pin(d.root); err != nil {
 		return err
 	}
 	list := []demoFace{
@@ -707,7 +711,7 @@ func (d *demo) faces(ctx context.Context) error {
 		{"tampered.png", "змінено один біт підпису", "one bit of the signature changed", soon, verifier.HolderSignature, cli.ExitRefuse, nil},
 		{"foreign-body.png", "рада видала від імені міністерства", "the council issued for the ministry", soon, verifier.IssuerBody, cli.ExitRefuse, nil},
 		{"foreign-qr.png", "чужий код", "a foreign code", soon, verifier.NotAServiceID, cli.ExitCannotConfirm, nil},
-		{"valid.png", "пристрій без набору довіри", "a device without a bundle", soon, verifier.NoRoot, cli.ExitCannotConfirm, []string{"--dir", empty}},
+		{"valid.png", "пристрій без набору довіри", "a device without a bundle", soon, verifier.NoBundle, cli.ExitCannotConfirm, []string{"--dir", empty}},
 		{"valid.png", "потрібен рівень 3", "level 3 is asked for", soon, verifier.LevelTooLow, cli.ExitCannotConfirm, []string{"--level", "3"}},
 	}
 	for _, f := range list {

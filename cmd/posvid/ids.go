@@ -28,10 +28,10 @@ func bodyRun(env *cli.Env, edrpou *string, sign, tokens bool, f func(ctx context
 		}
 		b, err := folder.open(c.Context(), sign, tokens)
 		if err != nil {
-			return err
+			return registerRefusal(env, err)
 		}
 		defer b.close(&err)
-		return f(c.Context(), b, args)
+		return registerRefusal(env, f(c.Context(), b, args))
 	}
 }
 
@@ -204,9 +204,9 @@ func enrolmentError(env *cli.Env, err error) error {
 	if !errors.As(err, &refused) {
 		return err
 	}
-	code, detail := refused.Registrar()
-	return cli.Hint(env.Err("запит на підключення відхилено: %s [%s]", "the enrolment is refused: %s [%s]", detail, code),
-		env.T("новий талон: posvid slips --again", "a new slip: posvid slips --again"))
+	code, _ := refused.Registrar()
+	text := registerTexts[code]
+	return cli.Hint(env.Err("запит на підключення відхилено: %s [%s]", "the enrolment is refused: %s [%s]", env.T(text.uk, text.en), code), env.T(text.nextUK, text.nextEN))
 }
 
 // stopError tells the registrar why a stop code suspends nothing, and what does.
@@ -215,8 +215,9 @@ func stopError(env *cli.Env, err error) error {
 	if !errors.As(err, &refused) {
 		return err
 	}
-	code, detail := refused.Registrar()
-	return cli.Hint(env.Err("код зупинення не прийнято: %s [%s]", "the stop code is refused: %s [%s]", detail, code),
+	code, _ := refused.Registrar()
+	text := registerTexts[code]
+	return cli.Hint(env.Err("код зупинення не прийнято: %s [%s]", "the stop code is refused: %s [%s]", env.T(text.uk, text.en), code),
 		env.T("зупиніть за номером: posvid suspend НОМЕР --ground loss", "suspend by number: posvid suspend NUMBER --ground loss"))
 }
 
@@ -283,7 +284,7 @@ func issueCommand(env *cli.Env) *cobra.Command {
 		}
 		env.Print("видано: %d, поновлено: %d, без змін: %d, без права зараз: %d, не видано: %d", "issued: %d, renewed: %d, unchanged: %d, not entitled now: %d, not issued: %d", report.issued, report.renewed, report.existing, report.waiting, len(report.failed))
 		for _, f := range report.failed {
-			env.Print("право %d: %v", "entitlement %d: %v", f.Entitlement, f.Err)
+			env.Print("право %d: %v", "entitlement %d: %v", f.Entitlement, registerRefusal(env, f.Err))
 		}
 		env.Print("передачі для гаманців: %s", "deliveries for wallets: %s", out)
 		if len(report.failed) > 0 {

@@ -105,7 +105,7 @@ func manualAddCommand(env *cli.Env) *cobra.Command {
 	}
 	file.flags(command)
 	edrpou, as, replace := proposalFlags(command)
-	command.RunE = twoPersons(env, edrpou, func(ctx context.Context, b *openBody, args []string) error {
+	command.RunE = bodyRun(env, edrpou, false, false, func(ctx context.Context, b *openBody, args []string) error {
 		author, err := b.operator(ctx, *as)
 		if err != nil {
 			return err
@@ -196,7 +196,7 @@ func manualApproveCommand(env *cli.Env) *cobra.Command {
 		Short: "підписати запис другою особою / sign an entry as the second person",
 	}
 	edrpou, as := bodyFlag(command), asFlag(command)
-	command.RunE = twoPersons(env, edrpou, func(ctx context.Context, b *openBody, args []string) error {
+	command.RunE = bodyRun(env, edrpou, false, false, func(ctx context.Context, b *openBody, args []string) error {
 		p, s, err := b.readManual(args[0])
 		if err != nil {
 			return err
@@ -233,7 +233,7 @@ func manualApplyCommand(env *cli.Env) *cobra.Command {
 	}
 	file.flags(command)
 	edrpou := bodyFlag(command)
-	command.RunE = twoPersons(env, edrpou, func(ctx context.Context, b *openBody, args []string) error {
+	command.RunE = bodyRun(env, edrpou, false, false, func(ctx context.Context, b *openBody, args []string) error {
 		p, s, err := b.readManual(args[0])
 		if err != nil {
 			return err
@@ -280,7 +280,7 @@ func standingsCommand(env *cli.Env) *cobra.Command {
 	edrpou := bodyFlag(command)
 	command.Flags().StringVarP(&out, "out", "o", "", "також XLSX / an XLSX too")
 	command.Flags().BoolVar(&all, "all", false, "також ті, хто посвідчення має / those who have an ID too")
-	command.RunE = twoPersons(env, edrpou, func(ctx context.Context, b *openBody, _ []string) error {
+	command.RunE = bodyRun(env, edrpou, false, false, func(ctx context.Context, b *openBody, _ []string) error {
 		at := env.Now()
 		standings, err := b.register.Standings(ctx, at)
 		if err != nil {

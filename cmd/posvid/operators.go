@@ -26,70 +26,6 @@ import (
 // maxProposal bounds a proposal file.
 const maxProposal = 64 << 10
 
-// registerTexts are the refusals of the register as people read them, each with the next step.
-var registerTexts = map[issuer.RegisterCode]struct{ uk, en, nextUK, nextEN string }{
-	issuer.ApprovalMalformed: {"файл підпису пошкоджено, або це не підпис, або підписів забагато", "an approval file is damaged, is no approval, or there are too many",
-		"приберіть зайве з теки plans і підпишіть ще раз: approve", "take what is odd out of plans and sign again: approve"},
-	issuer.ApprovalUnknownOperator: {"один із підписів зробив той, хто не є підписувачем органу", "one of the signatures is of nobody who is an operator of the body",
-		"перелік підписувачів: posvid operators list", "the operators: posvid operators list"},
-	issuer.ApprovalSignature: {"підпис не сходиться: файл підпису змінено", "a signature does not verify: the approval file was changed",
-		"хай цей підписувач підпише ще раз", "let that operator sign again"},
-	issuer.ApprovalOtherBody: {"підпис зроблено для іншого органу", "an approval was made for another body",
-		"підпишіть пропозицію цього органу", "sign the proposal of this body"},
-	issuer.ApprovalOtherThing: {"підпис зроблено під іншою пропозицією", "an approval was made for another proposal",
-		"підпишіть саме цю: approve", "sign this very one: approve"},
-	issuer.ApprovalEdited: {"пропозицію змінено після підпису", "the proposal was changed after it was signed",
-		"зробіть її заново з --replace, тоді хай підпише друга особа", "make it anew with --replace, then let the second person sign"},
-	issuer.ApprovalExpired: {"строк підпису минув або годинник цієї машини хибний", "an approval has expired, or the clock of this machine is wrong",
-		"звірте годинник; якщо він правильний, зробіть пропозицію заново", "check the clock; if it is right, make the proposal anew"},
-	issuer.ApprovalRole: {"у підписувача немає потрібної ролі: автор має бути кадровиком, друга особа — другим підписувачем", "the operator lacks the role: an author is a registrar, the second person is an approver",
-		"ролі: posvid operators list", "the roles: posvid operators list"},
-	issuer.ApprovalAuthor: {"під пропозицією має бути рівно один підпис автора", "a proposal has exactly one signature of an author",
-		"зробіть пропозицію заново з --replace", "make the proposal anew with --replace"},
-	issuer.ApprovalSamePerson: {"автор і другий підписувач — одна особа, а мають бути дві різні", "author and approver are one person, and must be two",
-		"хай підпише інша особа: --as", "let another person sign: --as"},
-	issuer.ApprovalMissing: {"бракує підпису другої особи", "the signature of a second person is missing",
-		"хай підпише другий підписувач: approve, тоді ще раз apply", "let the approver sign: approve, then apply again"},
-	issuer.ActionReplayed: {"пропозицію з цим номером уже виконано, вдруге вона не діє", "the proposal of this number was carried out; it does not work twice",
-		"для нової зміни зробіть нову пропозицію", "make a new proposal for a new change"},
-	issuer.ActionExpired: {"строк пропозиції минув", "the proposal has expired",
-		"зробіть її заново", "make it anew"},
-	issuer.ActionNumber: {"номер пропозиції не черговий", "the number of the proposal is not the next one",
-		"зробіть пропозицію заново: номер дасть програма", "make the proposal anew: the program gives the number"},
-	issuer.ActionOtherBody: {"пропозицію зроблено для іншого органу", "the proposal was made for another body",
-		"назвіть її орган: --body", "name its body: --body"},
-	issuer.OperatorInvalid: {"з таких даних підписувача не зробити: потрібні ім'я до 120 знаків, РНОКПП або табельний номер, роль", "no operator can be made of this: want a name of up to 120 characters, РНОКПП or staff number, a role",
-		`наприклад: posvid operators add "Ім'я:РНОКПП" --role both --as 1`, `for example: posvid operators add "Name:РНОКПП" --role both --as 1`},
-	issuer.OperatorKnown: {"ця особа вже є підписувачем, або цей ключ уже комусь належав", "this person is an operator already, or the key was somebody's",
-		"перелік підписувачів: posvid operators list", "the operators: posvid operators list"},
-	issuer.OperatorUnknown: {"такого підписувача немає", "there is no such operator",
-		"перелік підписувачів: posvid operators list", "the operators: posvid operators list"},
-	issuer.OperatorsExist: {"перші підписувачі вже є", "the first operators exist already",
-		"далі додають удвох: posvid operators add", "later ones are added by two: posvid operators add"},
-	issuer.OperatorsTooFew: {"після цього не лишиться кадровика і другого підписувача, які є різними особами", "after this no registrar and approver who are different persons would remain",
-		"спершу додайте ще одного: posvid operators add", "add another one first: posvid operators add"},
-	issuer.ManualInvalid: {"за цим рядком права на посвідчення не дати: особа має працювати, мати прізвище, ім'я, посаду і номер, і ще не мати права в цій посаді", "no entitlement can be made of this row: the person has to be active, have surname, given name, position and a number, and no entitlement in this post yet",
-		"виправте рядок і зробіть запис заново; хто вже є: posvid standings --all", "mend the row and make the entry anew; who is there: posvid standings --all"},
-}
-
-// registerRefusal puts a refusal of the register into the reader's language, with its code and the next step.
-func registerRefusal(env *cli.Env, err error) error {
-	code := issuer.CodeOfRegister(err)
-	text, ok := registerTexts[code]
-	var told *cli.Hinted
-	if !ok || errors.As(err, &told) {
-		return err
-	}
-	return cli.Hint(env.Err("%s [%w]", "%s [%w]", env.T(text.uk, text.en), code), env.T(text.nextUK, text.nextEN))
-}
-
-// twoPersons opens the body, runs f and tells refusals of the register in words.
-func twoPersons(env *cli.Env, edrpou *string, f func(ctx context.Context, b *openBody, args []string) error) func(*cobra.Command, []string) error {
-	return bodyRun(env, edrpou, false, false, func(ctx context.Context, b *openBody, args []string) error {
-		return registerRefusal(env, f(ctx, b, args))
-	})
-}
-
 // proposalFile is a file of a proposal; base is its kind and number.
 func (f *bodyFolder) proposalFile(base, ending string) string { return f.file("plans", base+ending) }
 
@@ -440,7 +376,7 @@ func operatorsCommand(env *cli.Env) *cobra.Command {
 func operatorsListCommand(env *cli.Env) *cobra.Command {
 	command := &cobra.Command{Use: "list", Args: cobra.NoArgs, Short: "підписувачі та їхні ролі / operators and their roles"}
 	edrpou := bodyFlag(command)
-	command.RunE = twoPersons(env, edrpou, func(ctx context.Context, b *openBody, _ []string) error {
+	command.RunE = bodyRun(env, edrpou, false, false, func(ctx context.Context, b *openBody, _ []string) error {
 		operators, err := b.register.Operators(ctx)
 		if err != nil {
 			return err
@@ -527,7 +463,7 @@ The person's number never reaches the file, only a keyed hash of it.`),
 	edrpou, as, replace := proposalFlags(command)
 	command.Flags().StringVar(&role, "role", "both", "registrar (кадровик), approver (другий підписувач) або both / role")
 	command.Flags().StringVar(&passphraseFile, "newcomer-passphrase-file", "", "файл із парольною фразою нового підписувача / file with the newcomer's own passphrase")
-	command.RunE = twoPersons(env, edrpou, func(ctx context.Context, b *openBody, args []string) error {
+	command.RunE = bodyRun(env, edrpou, false, false, func(ctx context.Context, b *openBody, args []string) error {
 		if operatorRoles[role] == 0 {
 			return cli.Usagef("%s", env.T("--role: очікується registrar, approver або both", "--role: want registrar, approver or both"))
 		}
@@ -622,7 +558,7 @@ func operatorsRemoveCommand(env *cli.Env) *cobra.Command {
 		Short: "запропонувати вилучити підписувача / propose that an operator leaves",
 	}
 	edrpou, as, replace := proposalFlags(command)
-	command.RunE = twoPersons(env, edrpou, func(ctx context.Context, b *openBody, args []string) error {
+	command.RunE = bodyRun(env, edrpou, false, false, func(ctx context.Context, b *openBody, args []string) error {
 		author, err := b.operator(ctx, *as)
 		if err != nil {
 			return err
@@ -646,7 +582,7 @@ func operatorsRolesCommand(env *cli.Env) *cobra.Command {
 	edrpou, as, replace := proposalFlags(command)
 	command.Flags().StringVar(&role, "role", "", "registrar (кадровик), approver (другий підписувач) або both / role")
 	command.MarkFlagRequired("role")
-	command.RunE = twoPersons(env, edrpou, func(ctx context.Context, b *openBody, args []string) error {
+	command.RunE = bodyRun(env, edrpou, false, false, func(ctx context.Context, b *openBody, args []string) error {
 		if operatorRoles[role] == 0 {
 			return cli.Usagef("%s", env.T("--role: очікується registrar, approver або both", "--role: want registrar, approver or both"))
 		}
@@ -683,7 +619,7 @@ func operatorsApproveCommand(env *cli.Env) *cobra.Command {
 		Short: "підписати пропозицію другою особою / sign a proposal as the second person",
 	}
 	edrpou, as := bodyFlag(command), asFlag(command)
-	command.RunE = twoPersons(env, edrpou, func(ctx context.Context, b *openBody, args []string) error {
+	command.RunE = bodyRun(env, edrpou, false, false, func(ctx context.Context, b *openBody, args []string) error {
 		c, err := b.readChange(args[0])
 		if err != nil {
 			return err
@@ -720,7 +656,7 @@ func operatorsApplyCommand(env *cli.Env) *cobra.Command {
 		Short: "виконати пропозицію, підписану двома / carry out a proposal that two have signed",
 	}
 	edrpou := bodyFlag(command)
-	command.RunE = twoPersons(env, edrpou, func(ctx context.Context, b *openBody, args []string) error {
+	command.RunE = bodyRun(env, edrpou, false, false, func(ctx context.Context, b *openBody, args []string) error {
 		c, err := b.readChange(args[0])
 		if err != nil {
 			return err
