@@ -244,18 +244,20 @@ func (e *Env) Ask(prompt string) ([]byte, error) {
 
 // promptPassphrase asks on the terminal, twice when a new state is made.
 func (e *Env) promptPassphrase(confirm bool) ([]byte, error) {
-	first, err := e.Ask(e.T("Парольна фраза: ", "Passphrase: "))
-	if err != nil || !confirm {
-		return first, err
+	for {
+		first, err := e.Ask(e.T("Парольна фраза: ", "Passphrase: "))
+		if err != nil || !confirm {
+			return first, err
+		}
+		second, err := e.Ask(e.T("Ще раз: ", "Again: "))
+		if err != nil {
+			return nil, err
+		}
+		if string(first) == string(second) {
+			return first, nil
+		}
+		e.Say("фрази різні, ще раз", "the two differ, once more")
 	}
-	second, err := e.Ask(e.T("Ще раз: ", "Again: "))
-	if err != nil {
-		return nil, err
-	}
-	if string(first) != string(second) {
-		return nil, e.Err("фрази різні", "the two differ")
-	}
-	return first, nil
 }
 
 // SetPassphrase fixes the passphrase for a whole run; demo and bench use it for state they make and own.
