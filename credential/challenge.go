@@ -1,7 +1,6 @@
 package credential
 
 import (
-	"math"
 	"strconv"
 	"time"
 
@@ -68,19 +67,8 @@ func (c *Challenge) parse(payload []byte) error {
 		return err
 	}
 	r := newPayloadReader(payload)
-	n, err := r.mapHead("challenge payload")
-	if err != nil {
-		return err
-	}
 	nonce := false
-	for range n {
-		key, known, err := r.key()
-		if err != nil {
-			return err
-		}
-		if !known {
-			key = math.MinInt64
-		}
+	err := r.each("challenge payload", func(key int64) (err error) {
 		switch key {
 		case claimIssuer:
 			var iss string
@@ -101,9 +89,10 @@ func (c *Challenge) parse(payload []byte) error {
 		default:
 			err = r.Skip()
 		}
-		if err != nil {
-			return err
-		}
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	switch {
 	case c.VerifierID == 0:

@@ -2,7 +2,6 @@ package credential
 
 import (
 	"bytes"
-	"math"
 
 	"github.com/posvid/posvid/crypto/cose"
 )
@@ -74,32 +73,22 @@ func ParseDelivery(data []byte) (*Delivery, error) {
 	}
 	d := new(Delivery)
 	r := newPayloadReader(data)
-	n, err := r.mapHead("delivery")
-	if err != nil {
-		return nil, err
-	}
-	for range n {
-		key, known, err := r.key()
-		if err != nil {
-			return nil, err
-		}
-		if !known {
-			key = math.MinInt64
-		}
+	err := r.each("delivery", func(key int64) (err error) {
 		switch key {
 		case deliveryTokens:
 			d.Tokens, err = r.tokens()
 		case deliveryPhoto:
 			if r.Peek() != cose.KindBytes {
-				return nil, r.wrongType("delivery: key 2 (photo)", "bytes")
+				return r.wrongType("delivery: key 2 (photo)", "bytes")
 			}
 			d.Photo, err = r.ReadBytes()
 		default:
 			err = r.Skip()
 		}
-		if err != nil {
-			return nil, err
-		}
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	if err := d.check(ErrMalformed); err != nil {
 		return nil, err

@@ -40,11 +40,29 @@ func (r *payloadReader) key() (key int64, ok bool, err error) {
 	return 0, false, r.Skip()
 }
 
-func (r *payloadReader) mapHead(claim string) (int, error) {
+// each reads a map and hands every key to value, which reads what stands under it or skips it. Keys that no specification
+// of this package uses come as math.MinInt64.
+func (r *payloadReader) each(claim string, value func(key int64) error) error {
 	if r.Peek() != cose.KindMap {
-		return 0, r.wrongType(claim, "map")
+		return r.wrongType(claim, "map")
 	}
-	return r.ReadMap()
+	n, err := r.ReadMap()
+	if err != nil {
+		return err
+	}
+	for range n {
+		key, known, err := r.key()
+		if err != nil {
+			return err
+		}
+		if !known {
+			key = math.MinInt64
+		}
+		if err := value(key); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *payloadReader) uint(claim string, least, most uint64) (uint64, error) {
@@ -130,30 +148,21 @@ func (r *payloadReader) coded(claim string) (c CodedText, err error) {
 // cnf reads the confirmation claim {1: COSE_Key} (RFC 8747, Section 3.2).
 func (r *payloadReader) cnf() (holder keys.HolderPublicKey, err error) {
 	const claim = "claim 8 (cnf)"
-	n, err := r.mapHead(claim)
-	if err != nil {
-		return holder, err
-	}
 	found := false
-	for range n {
-		key, known, err := r.key()
-		if err != nil {
-			return holder, err
-		}
-		if !known || key != cnfKey {
-			if err := r.Skip(); err != nil {
-				return holder, err
-			}
-			continue
+	err = r.each(claim, func(key int64) error {
+		if key != cnfKey {
+			return r.Skip()
 		}
 		raw, err := r.Raw()
 		if err != nil {
-			return holder, err
-		}
-		if holder, err = parseHolderKey(raw); err != nil {
-			return keys.HolderPublicKey{}, err
+			return err
 		}
 		found = true
+		holder, err = parseHolderKey(raw)
+		return err
+	})
+	if err != nil {
+		return keys.HolderPublicKey{}, err
 	}
 	if !found {
 		return holder, fail(ErrMalformed, "%s: key 1 (COSE_Key) is missing", claim)
@@ -174,19 +183,8 @@ func parseClaims(payload []byte, c *Claims) error {
 		return err
 	}
 	r := newPayloadReader(payload)
-	n, err := r.mapHead("token payload")
-	if err != nil {
-		return err
-	}
 	var person bool
-	for range n {
-		key, known, err := r.key()
-		if err != nil {
-			return err
-		}
-		if !known {
-			key = math.MinInt64
-		}
+	err := r.each("token payload", func(key int64) (err error) {
 		switch key {
 		case claimIssuer:
 			c.Issuer, err = r.edrpou("claim 1 (iss)")
@@ -206,9 +204,10 @@ func parseClaims(payload []byte, c *Claims) error {
 		default:
 			err = r.Skip()
 		}
-		if err != nil {
-			return err
-		}
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	switch {
 	case c.Issuer == "":
@@ -235,19 +234,8 @@ func missing(claim string) error { return fail(ErrMalformed, "%s is missing", cl
 
 // person reads the value of claim 169.
 func (r *payloadReader) person(c *Claims) error {
-	n, err := r.mapHead("claim 169")
-	if err != nil {
-		return err
-	}
 	status := false
-	for range n {
-		key, known, err := r.key()
-		if err != nil {
-			return err
-		}
-		if !known {
-			key = math.MinInt64
-		}
+	err := r.each("claim 169", func(key int64) (err error) {
 		switch key {
 		case personName:
 			c.Name, err = r.str("claim 169, key 4 (name)", maxName)
@@ -277,9 +265,10 @@ func (r *payloadReader) person(c *Claims) error {
 		default:
 			err = r.Skip()
 		}
-		if err != nil {
-			return err
-		}
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	switch {
 	case c.Name == "":

@@ -1,7 +1,6 @@
 package credential
 
 import (
-	"math"
 	"time"
 
 	"github.com/posvid/posvid/crypto/cose"
@@ -75,19 +74,8 @@ func (p *Possession) parse(payload []byte) error {
 		return err
 	}
 	r := newPayloadReader(payload)
-	n, err := r.mapHead("possession payload")
-	if err != nil {
-		return err
-	}
 	code := false
-	for range n {
-		key, known, err := r.key()
-		if err != nil {
-			return err
-		}
-		if !known {
-			key = math.MinInt64
-		}
+	err := r.each("possession payload", func(key int64) (err error) {
 		switch key {
 		case claimAudience:
 			p.Audience, err = r.edrpou("claim 3 (aud)")
@@ -103,9 +91,10 @@ func (p *Possession) parse(payload []byte) error {
 		default:
 			err = r.Skip()
 		}
-		if err != nil {
-			return err
-		}
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	switch {
 	case p.Audience == "":

@@ -2,7 +2,6 @@ package credential
 
 import (
 	"crypto/sha256"
-	"math"
 	"strconv"
 	"time"
 
@@ -165,18 +164,7 @@ func (p *Presentation) parse(payload []byte) error {
 		return err
 	}
 	r := newPayloadReader(payload)
-	n, err := r.mapHead("presentation payload")
-	if err != nil {
-		return err
-	}
-	for range n {
-		key, known, err := r.key()
-		if err != nil {
-			return err
-		}
-		if !known {
-			key = math.MinInt64
-		}
+	err := r.each("presentation payload", func(key int64) (err error) {
 		switch key {
 		case claimAudience:
 			p.Audience, err = r.audience()
@@ -194,9 +182,10 @@ func (p *Presentation) parse(payload []byte) error {
 		default:
 			err = r.Skip()
 		}
-		if err != nil {
-			return err
-		}
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	switch {
 	case p.Audience == "":
