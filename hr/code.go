@@ -111,6 +111,7 @@ const (
 	HeldMass         Code = "held-mass"
 	HeldRank         Code = "held-rank"
 	HeldCategory     Code = "held-category"
+	HeldSteps        Code = "held-steps"
 	HeldUnclear      Code = "held-unclear"
 	LeaveUnmatched   Code = "leave-unmatched"
 	StatusContradict Code = "status-contradicts"
@@ -206,6 +207,7 @@ var texts = map[Code][2]string{
 	HeldMass:         {"масова зміна: {1} з {2} осіб; потрібен другий підписувач", "mass change: {1} of {2} people; a second person must sign"},
 	HeldRank:         {"ранг зростає більше ніж на один; потрібен другий підписувач", "the rank rises by more than one; a second person must sign"},
 	HeldCategory:     {"категорія зростає більше ніж на одну; потрібен другий підписувач", "the category rises by more than one; a second person must sign"},
+	HeldSteps:        {"ранг чи категорія зростає, а цей рядок щойно змінив план з одним підписом; потрібен другий підписувач", "the rank or category rises, and a plan with one signature changed this row lately; a second person must sign"},
 	HeldUnclear:      {"особи у знімку немає, але {1} рядків не вдалося впізнати; потрібен другий підписувач", "the person is absent, but {1} rows could not be told apart; a second person must sign"},
 	LeaveUnmatched:   {"рядок звільняє або зупиняє особу, якої в нас немає", "the row dismisses or suspends a person we do not have"},
 	StatusContradict: {"стан «працює», хоча строк роботи минув {1}", "the status is active although the employment ended on {1}"},

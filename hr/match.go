@@ -670,8 +670,8 @@ func (p *planner) join(who *person, row int) {
 			it.PostID = postID(r, strconv.FormatUint(p.opt.Number, 10))
 		}
 	}
-	if len(who.posts) > 0 { // a further post is no way round the brake on rises
-		var best Record
+	// Neither a further post nor a leave and a join are a way round the brake on rises.
+	if best, left := p.opt.Left[it.Key]; left || len(who.posts) > 0 {
 		for _, k := range who.posts {
 			best.Raise(&p.known[k].Record)
 		}
@@ -686,7 +686,11 @@ func (p *planner) add(it Item) {
 		it.NoID = it.After.NoIDReasons(p.opt.At)
 	}
 	if it.Before != nil && it.After != nil && it.Kind != Suspend {
-		it.HeldBy = append(it.HeldBy, it.Before.Rises(it.After)...)
+		rises := it.Before.Rises(it.After)
+		if len(rises) == 0 && p.opt.Alone[it.Ref] && it.Before.Below(it.After) {
+			rises = []Reason{{Code: HeldSteps}} // several small steps are no way round
+		}
+		it.HeldBy = append(it.HeldBy, rises...)
 	}
 	p.plan.Items = append(p.plan.Items, it)
 }
@@ -700,6 +704,11 @@ func (r *Record) Rises(after *Record) (why []Reason) {
 		why = append(why, Reason{Code: HeldCategory})
 	}
 	return why
+}
+
+// Below tells whether rank or category of after is higher than r's, by however little.
+func (r *Record) Below(after *Record) bool {
+	return rankStep(after.Rank) > rankStep(r.Rank) || categoryStep(after.Category) > categoryStep(r.Category)
 }
 
 // Raise makes r's rank and category the higher of its own and those of another post: what a further post of the same person

@@ -49,6 +49,10 @@ type PlanOptions struct {
 	Answers  []Answer // to the questions of an earlier try over the same file
 	LastAsOf Date     // day of the newest snapshot already applied; an older one is refused
 	Recent   int      // people that plans without a second signature changed lately; counted with this plan's by the brake
+	// Alone holds the Known.Ref of every post that a plan without a second signature wrote lately: any rise there waits.
+	Alone map[string]bool
+	// Left holds, for people who left a post here, the highest rank and category of those posts: coming back is no way round.
+	Left map[PersonKey]Record
 }
 
 // Answer settles one Question.

@@ -99,8 +99,22 @@ func (r *Register) PlanOptions(ctx context.Context, at time.Time, life time.Dura
 				o.LastAsOf = p.AsOf
 			}
 		}
-		o.Recent, _, err = recent(tx, 0, at)
-		return err
+		var alone map[uint64]bool
+		if o.Recent, alone, err = recent(tx, 0, at); err != nil {
+			return err
+		}
+		o.Alone, o.Left = map[string]bool{}, map[hr.PersonKey]hr.Record{}
+		return tx.Posts(func(p PostRow) error {
+			if p.Status == hr.StatusDismissed {
+				left := o.Left[p.Key]
+				left.Raise(&p.Record)
+				o.Left[p.Key] = left
+			}
+			if alone[p.Number] {
+				o.Alone[refOf(p.ID)] = true
+			}
+			return nil
+		})
 	})
 	return o, err
 }
@@ -458,10 +472,7 @@ func (a *applier) rises(it *hr.Item, alone map[uint64]bool) bool {
 		return false
 	}
 	if now := a.posts[it.Ref]; now != nil {
-		higher := now.Record
-		higher.Raise(it.After)
-		again := alone[now.Number] && (higher.Rank != now.Record.Rank || higher.Category != now.Record.Category)
-		return again || len(now.Record.Rises(it.After)) > 0
+		return alone[now.Number] && now.Record.Below(it.After) || len(now.Record.Rises(it.After)) > 0
 	}
 	all := a.byPerson[a.persons[it.Key].ID]
 	if it.Kind != hr.Join || len(all) == 0 {

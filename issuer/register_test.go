@@ -238,6 +238,10 @@ func TestRankByRank(t *testing.T) {
 		t.Fatalf("first step: %+v", r)
 	}
 	o.at = o.at.Add(24 * time.Hour)
+	people[3].rank = 7
+	if all, held := o.plan(people, true).Counts(); all[hr.Change] != 1 || held[hr.Change] != 1 {
+		t.Fatalf("the plan shows %d changes, %d held; want the one held before anybody signs", all[hr.Change], held[hr.Change])
+	}
 	if r := step(7); r.Held != 1 || r.Applied[hr.Change] != 0 {
 		t.Fatalf("second step a day later: %+v, want it held", r)
 	}
