@@ -49,7 +49,8 @@ func TestCrash(t *testing.T) {
 	if r.Cycles != cycles || r.Lost+r.Doubled+r.Broken != 0 {
 		t.Errorf("%d of %d cycles: lost %d, doubled %d, broken %d", r.Cycles, cycles, r.Lost, r.Doubled, r.Broken)
 	}
-	if len(r.Steps) != 14 || r.Acknowledged == 0 || r.Dismissed == 0 || r.Recovered == 0 {
+	// A recovery is counted by the process that lives to say so; 45 kills may leave none, 300 leave dozens.
+	if len(r.Steps) != 14 || r.Acknowledged == 0 || r.Dismissed == 0 || r.Recovered == 0 && !testing.Short() {
 		t.Errorf("the run shows too little: %s", out)
 	}
 }
