@@ -1,0 +1,107 @@
+package detect
+
+import (
+	"errors"
+	"image"
+
+	"github.com/makiuchi-d/gozxing"
+
+	"github.com/posvid/posvid/qr/source"
+)
+
+// grey is a picture of 8-bit luminance without padding, 0 is black. It serves
+// gozxing as its luminance source.
+type grey struct {
+	w, h int
+	pix  []byte
+}
+
+// greyOf converts any picture; a transparent pixel is white.
+func greyOf(img image.Image) *grey {
+	m, ok := img.(*image.Gray)
+	if !ok || m.Stride != m.Rect.Dx() || m.Rect.Empty() {
+		m = source.Grey(img)
+	}
+	return &grey{w: m.Rect.Dx(), h: m.Rect.Dy(), pix: m.Pix[:m.Rect.Dx()*m.Rect.Dy()]}
+}
+
+// halved returns the picture at half its width and height, each pixel the mean
+// of four.
+func (g *grey) halved() *grey {
+	h := &grey{w: g.w / 2, h: g.h / 2}
+	if h.w == 0 || h.h == 0 {
+		return nil
+	}
+	h.pix = make([]byte, h.w*h.h)
+	for y := range h.h {
+		a := g.pix[2*y*g.w:][:g.w]
+		b := g.pix[(2*y+1)*g.w:][:g.w]
+		out := h.pix[y*h.w:][:h.w]
+		for x := range out {
+			out[x] = byte((uint32(a[2*x]) + uint32(a[2*x+1]) + uint32(b[2*x]) + uint32(b[2*x+1]) + 2) / 4)
+		}
+	}
+	return h
+}
+
+// doubled returns the picture at twice its width and height, interpolated
+// between pixel centres.
+func (g *grey) doubled() *grey {
+	d := &grey{w: 2 * g.w, h: 2 * g.h, pix: make([]byte, 4*g.w*g.h)}
+	for y := range d.h {
+		y0, y1 := neighbours(y, g.h)
+		near, far := g.pix[y0*g.w:][:g.w], g.pix[y1*g.w:][:g.w]
+		out := d.pix[y*d.w:][:d.w]
+		for x := range out {
+			x0, x1 := neighbours(x, g.w)
+			out[x] = byte((9*uint32(near[x0]) + 3*uint32(near[x1]) + 3*uint32(far[x0]) + uint32(far[x1]) + 8) / 16)
+		}
+	}
+	return d
+}
+
+// neighbours returns the nearest and the second nearest source pixel of pixel
+// i of a line drawn at twice its length n.
+func neighbours(i, n int) (near, far int) {
+	near = i / 2
+	if i%2 == 0 {
+		return near, max(near-1, 0)
+	}
+	return near, min(near+1, n-1)
+}
+
+// inverted returns the negative.
+func (g *grey) inverted() *grey {
+	n := &grey{w: g.w, h: g.h, pix: make([]byte, len(g.pix))}
+	for i, v := range g.pix {
+		n.pix[i] = 255 - v
+	}
+	return n
+}
+
+// The methods below make *grey a gozxing.LuminanceSource.
+
+var errUnsupported = errors.New("unsupported")
+
+func (g *grey) GetRow(y int, row []byte) ([]byte, error) {
+	if y < 0 || y >= g.h {
+		return nil, errUnsupported
+	}
+	return append(row[:0], g.pix[y*g.w:(y+1)*g.w]...), nil
+}
+func (g *grey) GetMatrix() []byte       { return g.pix }
+func (g *grey) GetWidth() int           { return g.w }
+func (g *grey) GetHeight() int          { return g.h }
+func (g *grey) IsCropSupported() bool   { return false }
+func (g *grey) IsRotateSupported() bool { return false }
+func (g *grey) String() string          { return "detect: grey picture" }
+func (g *grey) Crop(int, int, int, int) (gozxing.LuminanceSource, error) {
+	return nil, errUnsupported
+}
+func (g *grey) Invert() gozxing.LuminanceSource { return g.inverted() }
+func (g *grey) RotateCounterClockwise() (gozxing.LuminanceSource, error) {
+	return nil, errUnsupported
+}
+func (g *grey) RotateCounterClockwise45() (gozxing.LuminanceSource, error) {
+	return nil, errUnsupported
+}
