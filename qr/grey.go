@@ -5,6 +5,8 @@ import (
 	"image"
 
 	"github.com/makiuchi-d/gozxing"
+
+	"github.com/posvid/posvid/qr/source"
 )
 
 // grey is a picture of 8-bit luminance without padding, 0 is black. It serves
@@ -14,63 +16,13 @@ type grey struct {
 	pix  []byte
 }
 
-// luma is ITU-R BT.601 luminance of 8-bit components.
-func luma(r, g, b uint32) uint32 { return (19595*r + 38470*g + 7471*b + 1<<15) >> 16 }
-
-// overWhite lays a non-premultiplied luminance with alpha on white paper: a
-// drawing of black modules on nothing is meant to be seen on a white page.
-func overWhite(y, a uint32) byte { return byte((y*a + 255*(255-a) + 127) / 255) }
-
 // greyOf converts any picture; a transparent pixel is white.
 func greyOf(img image.Image) *grey {
-	b := img.Bounds()
-	g := &grey{w: b.Dx(), h: b.Dy(), pix: make([]byte, b.Dx()*b.Dy())}
-	for y := range g.h {
-		out := g.pix[y*g.w:][:g.w]
-		switch m := img.(type) {
-		case *image.Gray:
-			copy(out, m.Pix[m.PixOffset(b.Min.X, b.Min.Y+y):])
-		case *image.YCbCr:
-			copy(out, m.Y[m.YOffset(b.Min.X, b.Min.Y+y):])
-		case *image.NYCbCrA:
-			lum, alpha := m.Y[m.YOffset(b.Min.X, b.Min.Y+y):], m.A[m.AOffset(b.Min.X, b.Min.Y+y):]
-			for x := range out {
-				out[x] = overWhite(uint32(lum[x]), uint32(alpha[x]))
-			}
-		case *image.Paletted:
-			var table [256]byte // indices outside the palette stay black
-			for i, c := range m.Palette {
-				r, gg, bb, a := c.RGBA() // premultiplied: adding white for what is missing
-				table[i&0xff] = byte((luma(r, gg, bb) + 0xffff - a) >> 8)
-			}
-			for x, i := range m.Pix[m.PixOffset(b.Min.X, b.Min.Y+y):][:g.w] {
-				out[x] = table[i]
-			}
-		case *image.NRGBA:
-			row := m.Pix[m.PixOffset(b.Min.X, b.Min.Y+y):]
-			for x := range out {
-				p := row[4*x:][:4]
-				out[x] = overWhite(luma(uint32(p[0]), uint32(p[1]), uint32(p[2])), uint32(p[3]))
-			}
-		case *image.RGBA:
-			row := m.Pix[m.PixOffset(b.Min.X, b.Min.Y+y):]
-			for x := range out {
-				p := row[4*x:][:4]
-				out[x] = byte(min(255, luma(uint32(p[0]), uint32(p[1]), uint32(p[2]))+255-uint32(p[3])))
-			}
-		case image.RGBA64Image:
-			for x := range out {
-				c := m.RGBA64At(b.Min.X+x, b.Min.Y+y)
-				out[x] = byte(min(0xffff, luma(uint32(c.R), uint32(c.G), uint32(c.B))+0xffff-uint32(c.A)) >> 8)
-			}
-		default:
-			for x := range out {
-				r, gg, bb, a := img.At(b.Min.X+x, b.Min.Y+y).RGBA()
-				out[x] = byte(min(0xffff, luma(r, gg, bb)+0xffff-a) >> 8)
-			}
-		}
+	m, ok := img.(*image.Gray)
+	if !ok || m.Stride != m.Rect.Dx() || m.Rect.Empty() {
+		m = source.Grey(img)
 	}
-	return g
+	return &grey{w: m.Rect.Dx(), h: m.Rect.Dy(), pix: m.Pix[:m.Rect.Dx()*m.Rect.Dy()]}
 }
 
 // halved returns the picture at half its width and height, each pixel the mean

@@ -1,5 +1,7 @@
 package qr
 
+import "github.com/posvid/posvid/qr/source"
+
 // Limits of this package. A symbol or a picture beyond one of them is refused
 // before anything of its size is allocated.
 const (
@@ -15,12 +17,12 @@ const (
 
 	// DefaultMaxBytes is the largest picture file that ReadImage takes when its
 	// caller names no limit.
-	DefaultMaxBytes = 32 << 20
+	DefaultMaxBytes = source.DefaultMaxBytes
 
 	// DefaultMaxPixels is the largest picture, in pixels, that ReadImage decodes
 	// when its caller names no limit: a phone camera's 24 megapixels. A picture
 	// of 16 bits a channel and a progressive JPEG may have half as many.
-	DefaultMaxPixels = 24 << 20
+	DefaultMaxPixels = source.DefaultMaxPixels
 
 	// DefaultMaxCodes is the largest number of codes that ReadImage returns from
 	// one picture when its caller names no limit.
@@ -33,7 +35,6 @@ const (
 	minSize      = 21 // modules along a side of version 1
 	maxSize      = 177
 
-	maxScans       = 32      // scans of one JPEG; encoders write at most some twenty
 	maxRungPixels  = 6 << 20 // larger pictures are halved before the robust rungs look at them
 	maxUpPixels    = 3 << 19 // larger pictures are not doubled
 	maxCentres     = 128     // finder patterns considered in one look at a picture

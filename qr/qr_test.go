@@ -816,11 +816,11 @@ func TestReadBombs(t *testing.T) {
 	// A progressive JPEG that repeats its scans.
 	scan := bytes.Index(plain.Bytes(), []byte{0xff, 0xda})
 	bomb := bytes.Clone(plain.Bytes()[:scan])
-	for range maxScans + 1 {
+	for range 33 { // one above the limit of scans
 		bomb = append(bomb, plain.Bytes()[scan:plain.Len()-2]...)
 	}
 	if _, err := ReadImage(bomb, ReadOptions{}); !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), "scans") {
-		t.Errorf("%d scans: %v", maxScans+1, err)
+		t.Errorf("33 scans: %v", err)
 	}
 }
 

@@ -1,35 +1,30 @@
 package qr
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
 	"image"
-	"image/color"
-	"image/gif"
-	"image/jpeg"
-	"image/png"
 	"slices"
 
-	"golang.org/x/image/webp"
+	"github.com/posvid/posvid/qr/source"
 )
 
-// Errors of ReadImage.
+// Errors of ReadImage; those of the picture file are qr/source's.
 var (
 	// ErrNoCode reports a picture in which no QR code was found.
 	ErrNoCode = errors.New("no QR code found in the picture")
 	// ErrTooLarge reports a file with more bytes than the limit.
-	ErrTooLarge = errors.New("picture file too large")
+	ErrTooLarge = source.ErrTooLarge
 	// ErrTooManyPixels reports a picture with more pixels than the limit. Its
 	// pixels were not decoded.
-	ErrTooManyPixels = errors.New("picture has too many pixels")
+	ErrTooManyPixels = source.ErrTooManyPixels
 	// ErrFormat reports bytes that are not a picture of an accepted format, or
 	// a damaged one.
-	ErrFormat = errors.New("not a readable picture, want PNG, JPEG, WebP or GIF")
+	ErrFormat = source.ErrFormat
 	// ErrDecoder reports that a picture or symbol decoder failed in a way it
 	// should not; nothing is known about the picture.
-	ErrDecoder = errors.New("picture decoder failed")
+	ErrDecoder = source.ErrDecoder
 )
 
 // Point is a place in a picture, in pixels from its upper left corner.
@@ -67,11 +62,12 @@ type ReadOptions struct {
 // It fails with ErrTooLarge, ErrFormat, ErrTooManyPixels, ErrNoCode or
 // ErrDecoder.
 func ReadImage(data []byte, opt ReadOptions) ([]Result, error) {
-	g, err := decodeGrey(data, opt.Limits.withDefaults())
+	limits := opt.Limits.withDefaults()
+	g, err := source.DecodePicture(data, source.Limits{MaxBytes: limits.MaxBytes, MaxPixels: limits.MaxPixels})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("qr: %w", err)
 	}
-	return readGrey(g, opt)
+	return readGrey(greyOf(g), opt)
 }
 
 // ReadGrey finds the QR codes in a decoded grey picture, as ReadImage does
@@ -129,119 +125,4 @@ func (q Quad) corner() (x, y int) {
 		fx, fy = min(fx, p.X), min(fy, p.Y)
 	}
 	return int(fx), int(fy)
-}
-
-// format is one of the four kinds of picture.
-type format struct {
-	name   string
-	config func([]byte) (image.Config, error)
-	decode func([]byte) (image.Image, error)
-}
-
-func sniff(data []byte) (format, bool) {
-	switch {
-	case bytes.HasPrefix(data, []byte("\x89PNG\r\n\x1a\n")):
-		return format{"PNG",
-			func(b []byte) (image.Config, error) { return png.DecodeConfig(bytes.NewReader(b)) },
-			func(b []byte) (image.Image, error) { return png.Decode(bytes.NewReader(b)) }}, true
-	case bytes.HasPrefix(data, []byte("\xff\xd8\xff")):
-		return format{"JPEG",
-			func(b []byte) (image.Config, error) {
-				if n, _ := scanJPEG(b); n > maxScans {
-					return image.Config{}, fmt.Errorf("%d scans, limit %d", n, maxScans)
-				}
-				return jpeg.DecodeConfig(bytes.NewReader(b))
-			},
-			func(b []byte) (image.Image, error) { return jpeg.Decode(bytes.NewReader(b)) }}, true
-	case bytes.HasPrefix(data, []byte("GIF87a")), bytes.HasPrefix(data, []byte("GIF89a")):
-		return format{"GIF",
-			func(b []byte) (image.Config, error) { return gif.DecodeConfig(bytes.NewReader(b)) },
-			func(b []byte) (image.Image, error) { return gif.Decode(bytes.NewReader(b)) }}, true
-	case len(data) >= 12 && string(data[:4]) == "RIFF" && string(data[8:12]) == "WEBP":
-		return format{"WebP",
-			func(b []byte) (image.Config, error) { return webp.DecodeConfig(bytes.NewReader(b)) },
-			func(b []byte) (image.Image, error) { return webp.Decode(bytes.NewReader(b)) }}, true
-	}
-	return format{}, false
-}
-
-// scanJPEG counts the scans of a JPEG and tells whether it is progressive. A
-// progressive picture may repeat a scan over all its pixels in a few bytes, so
-// that a small file could cost minutes; no encoder needs more than maxScans.
-func scanJPEG(data []byte) (scans int, progressive bool) {
-	for i := 2; i+3 < len(data); {
-		if data[i] != 0xff {
-			i++ // entropy-coded data, or a damaged file: look for the next marker
-			continue
-		}
-		switch m := data[i+1]; {
-		case m == 0xff: // fill byte
-			i++
-		case m == 0 || m == 1 || m >= 0xd0 && m <= 0xd9: // stuffed byte or marker without a length
-			i += 2
-		default:
-			switch m {
-			case 0xda:
-				scans++
-			case 0xc2:
-				progressive = true
-			}
-			i += 2 + max(2, int(data[i+2])<<8|int(data[i+3]))
-		}
-	}
-	return scans, progressive
-}
-
-// heavy reports a picture that takes more than 4 bytes a pixel to decode: 16
-// bits a channel, or the coefficients that a progressive JPEG keeps.
-func (f format) heavy(data []byte, m color.Model) bool {
-	switch m {
-	case color.RGBA64Model, color.NRGBA64Model:
-		return true
-	}
-	if f.name != "JPEG" {
-		return false
-	}
-	_, progressive := scanJPEG(data)
-	return progressive
-}
-
-// decodeGrey decodes a picture within its limits.
-func decodeGrey(data []byte, limits Limits) (g *grey, err error) {
-	if len(data) > limits.MaxBytes {
-		return nil, fmt.Errorf("qr: %d bytes, limit %d: %w", len(data), limits.MaxBytes, ErrTooLarge)
-	}
-	f, ok := sniff(data)
-	if !ok {
-		return nil, fmt.Errorf("qr: %d bytes of unknown kind: %w", len(data), ErrFormat)
-	}
-	defer func() {
-		if p := recover(); p != nil {
-			g, err = nil, fmt.Errorf("qr: %s: %w: panic", f.name, ErrDecoder)
-		}
-	}()
-	config, err := f.config(data)
-	if err != nil {
-		return nil, fmt.Errorf("qr: %s header: %w: %w", f.name, ErrFormat, err)
-	}
-	if config.Width <= 0 || config.Height <= 0 {
-		return nil, fmt.Errorf("qr: %s of %d × %d pixels: %w", f.name, config.Width, config.Height, ErrFormat)
-	}
-	limit := limits.MaxPixels
-	if f.heavy(data, config.ColorModel) {
-		limit /= 2
-	}
-	if config.Width > limit/config.Height {
-		return nil, fmt.Errorf("qr: %s of %d × %d pixels, limit %d: %w", f.name, config.Width, config.Height, limit, ErrTooManyPixels)
-	}
-	img, err := f.decode(data)
-	if err != nil {
-		return nil, fmt.Errorf("qr: %s: %w: %w", f.name, ErrFormat, err)
-	}
-	// What was decoded must be what was announced and weighed.
-	if b := img.Bounds(); b.Dx() <= 0 || b.Dy() <= 0 || b.Dx() > config.Width || b.Dy() > config.Height {
-		return nil, fmt.Errorf("qr: %s of %d × %d pixels, its header says %d × %d: %w",
-			f.name, b.Dx(), b.Dy(), config.Width, config.Height, ErrFormat)
-	}
-	return greyOf(img), nil
 }

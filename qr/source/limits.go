@@ -1,0 +1,33 @@
+package source
+
+// Limits of this package. What is beyond one of them is refused before
+// anything of its size is allocated.
+const (
+	// DefaultMaxBytes is the largest file that is taken when the caller names
+	// no limit.
+	DefaultMaxBytes = 32 << 20
+
+	// DefaultMaxPixels is the largest picture, in pixels, that is decoded when
+	// the caller names no limit: a phone camera's 24 megapixels. A picture of
+	// 16 bits a channel and a progressive JPEG may have half as many.
+	DefaultMaxPixels = 24 << 20
+)
+
+const maxScans = 32 // scans of one JPEG; encoders write at most some twenty
+
+// Limits bounds the work on one file. The zero value of a field means the
+// package's default.
+type Limits struct {
+	MaxBytes  int // bytes of the file, default DefaultMaxBytes
+	MaxPixels int // width × height of one picture, default DefaultMaxPixels
+}
+
+func (l Limits) withDefaults() Limits {
+	if l.MaxBytes <= 0 {
+		l.MaxBytes = DefaultMaxBytes
+	}
+	if l.MaxPixels <= 0 {
+		l.MaxPixels = DefaultMaxPixels
+	}
+	return l
+}
