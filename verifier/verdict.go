@@ -110,6 +110,8 @@ type Holder struct {
 	Category   string   // "" when there is none
 	PhotoHash  [20]byte // first 20 bytes of SHA-256 of the normalised JPEG
 	HasPhoto   bool     // PhotoHash is set
+
+	ExpiresAt time.Time // end of the term of the token (exp, RFC 8392, Section 3.1.4); not in the verdict's JSON
 }
 
 // Issuer is the body that issued the ID. It is there only when the issuer's signature has verified and the key may

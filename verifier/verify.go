@@ -436,6 +436,7 @@ func (v *Verdict) showHolder(c *credential.Claims, position, unit codes.Entry) {
 		Number: c.Number, Name: c.Name,
 		Position: position.UK, PositionEN: position.EN, Unit: unit.UK, UnitEN: unit.EN,
 		Rank: c.Rank, Category: c.Category, PhotoHash: c.PhotoHash, HasPhoto: c.HasPhoto,
+		ExpiresAt: c.ExpiresAt,
 	}
 }
 

@@ -27,7 +27,7 @@ func TestAcceptsAndShowsTheHolder(t *testing.T) {
 	}
 	want := verifier.Holder{Number: "АА 004022", Name: "Гончарук Тарас Григорович", Position: "старший слідчий",
 		PositionEN: "senior investigator", Unit: "Головне слідче управління", UnitEN: "Main Investigation Department",
-		Rank: 3, PhotoHash: photoHash, HasPhoto: true}
+		Rank: 3, PhotoHash: photoHash, HasPhoto: true, ExpiresAt: w.claims().ExpiresAt}
 	if v.Holder == nil || *v.Holder != want {
 		t.Errorf("holder %+v, want %+v", v.Holder, want)
 	}
