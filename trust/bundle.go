@@ -2,9 +2,12 @@ package trust
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"errors"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -403,6 +406,16 @@ func (b *Bundle) Policy() Policy { return b.policy }
 func (b *Bundle) Text(key string) (Text, bool) {
 	t, ok := b.texts[key]
 	return t, ok
+}
+
+// Verifiers returns every admitted verifier in ascending order of id, those whose entry has ended too. The error is that of
+// Verifier.
+func (b *Bundle) Verifiers() ([]VerifierEntry, error) {
+	all, err := b.verifiers.open(readVerifiers)
+	if err != nil {
+		return nil, err
+	}
+	return slices.SortedFunc(maps.Values(all), func(x, y VerifierEntry) int { return cmp.Compare(x.ID, y.ID) }), nil
 }
 
 // Verifier returns an admitted verifier. An error means that the section is damaged, and then nobody knows whether

@@ -136,6 +136,7 @@ type Verdict struct {
 	Code    Code  // the one deciding code; OK exactly when Outcome is Accept
 	Level   Level // level reached, 0 unless both signatures have verified
 	Checks  [NumChecks]Check
+	Card    []Check // of a card verdict: its checks in the order in which they run, in place of Checks; nil for a code
 
 	Holder *Holder // nil when nothing may be shown
 	Issuer *Issuer // nil when no body has been shown to speak
@@ -144,6 +145,12 @@ type Verdict struct {
 	StatusAsOf  time.Time     // iat of the status list; zero when none was read
 	ClockOffset time.Duration // verifier's clock minus the code's iat, whole seconds; valid with HasOffset
 	HasOffset   bool          // the holder's signature has verified, so its iat is known
+
+	// Status is the status integer of the token, list<<20 | index among the lists of Issuer.EDRPOU; valid with HasStatus, which
+	// is set exactly when Holder is: every signature has verified. Both together name one token, so they are for a
+	// pseudonym (docs/spec/journal.md) and are no part of the JSON form.
+	Status    uint32
+	HasStatus bool
 
 	ReplayKey [32]byte // SHA-256 of the bytes the holder signed; zero unless that signature verified
 	Answered  bool     // the code answers an open challenge of this verifier: Nonce is to be marked as used

@@ -115,7 +115,10 @@ func (v *Verdict) pass(check int) {
 
 // fail records a failed check. The code that stands first in the table decides the verdict, and the check.
 func (v *Verdict) fail(check int, code Code, args locale.Args) {
-	c := &v.Checks[check]
+	v.failLine(&v.Checks[check], code, args)
+}
+
+func (v *Verdict) failLine(c *Check, code Code, args locale.Args) {
 	if c.Result != Fail || rank(code) < rank(c.Code) {
 		c.Result, c.Code = Fail, code
 	}
@@ -151,24 +154,10 @@ func (v *Verdict) finish() {
 }
 
 func (v *Verdict) run(in *Input) {
-	b := in.Bundle
-	if b != nil && !b.Pinned() { // opened only to be looked at
-		v.fail(CheckRoot, NoRoot, locale.Args{})
-		return
-	}
-	if b == nil {
-		code := bundleCode(in.BundleErr)
-		if code == NoRoot {
-			v.fail(CheckRoot, NoRoot, locale.Args{})
-			return
-		}
-		v.pass(CheckRoot)
-		v.fail(CheckBundle, code, locale.Args{})
-	}
 	now := unix(in.At)
-	if b != nil {
-		v.checkBundle(b, now)
-		v.checkClock(in, b, now)
+	b := v.checkTrust(in, now)
+	if v.Code == NoRoot {
+		return
 	}
 	p := v.decode(in)
 	if p == nil || b == nil {
@@ -204,6 +193,28 @@ func (v *Verdict) run(in *Input) {
 		v.showHolder(&token.Claims, position, unit)
 	}
 	v.judgePresentation(in, b, policy, token, presentation, now)
+}
+
+// checkTrust runs the checks root, bundle and clock, and returns the bundle that the others may rest on.
+func (v *Verdict) checkTrust(in *Input, now int64) *trust.Bundle {
+	b := in.Bundle
+	if b == nil {
+		code := bundleCode(in.BundleErr)
+		if code == NoRoot {
+			v.fail(CheckRoot, NoRoot, locale.Args{})
+			return nil
+		}
+		v.pass(CheckRoot)
+		v.fail(CheckBundle, code, locale.Args{})
+		return nil
+	}
+	if !b.Pinned() { // opened only to be looked at
+		v.fail(CheckRoot, NoRoot, locale.Args{})
+		return nil
+	}
+	v.checkBundle(b, now)
+	v.checkClock(in, b, now)
+	return b
 }
 
 // bundleCode tells why there is no bundle.
@@ -438,6 +449,7 @@ func (v *Verdict) showHolder(c *credential.Claims, position, unit codes.Entry) {
 		Rank: c.Rank, Category: c.Category, PhotoHash: c.PhotoHash, HasPhoto: c.HasPhoto,
 		ExpiresAt: c.ExpiresAt,
 	}
+	v.Status, v.HasStatus = uint32(c.Status), true
 }
 
 // judgePresentation runs the checks on what the holder signed.
