@@ -37,7 +37,7 @@ const (
 	// Codes that refuse.
 	TextMalformed        Code = "text-malformed"         // behind SID1: no strict base45, or too long
 	Malformed            Code = "malformed"              // the bytes are no presentation
-	WrongProfile         Code = "wrong-profile"          // a token for a card or for print in a phone's code
+	WrongProfile         Code = "wrong-profile"          // a token for a card or for print in a phone's code, or the other way round
 	SignatureForm        Code = "signature-form"         // an ECDSA signature that is not low-S
 	IssuerUnknown        Code = "issuer-unknown"         // the key is not in a bundle that is fresh enough to say so
 	IssuerSignature      Code = "issuer-signature"       // no key of that key id verifies the token
@@ -49,7 +49,13 @@ const (
 	IssuerKeyRetired     Code = "issuer-key-retired"     // issued after the key's right ended
 	HolderSignature      Code = "holder-signature"       // not signed by the holder key of the token
 	BeaconUnknown        Code = "beacon-unknown"         // cnonce of a broadcast code is no beacon of the chain
-	Revoked              Code = "revoked"                // status 1
+	CardMalformed        Code = "card-malformed"         // an object of the card is not built as its standard demands
+	CardSignature        Code = "card-signature"         // the card's data are not signed by the authority they name
+	CardCertificate      Code = "card-certificate"       // the authority named in the card's certificate did not sign it
+	CardRules            Code = "card-rules"             // genuine parts, but issued against the rules of the profile
+	CardBinding          Code = "card-binding"           // parts of two cards
+	CardKey              Code = "card-key"               // the card does not hold the key of its certificate
+	Revoked              Code = "revoked"                // status 1, or a certificate on a revocation list
 	StatusImpossible     Code = "status-impossible"      // index outside the list, or a status without meaning
 	Suspended            Code = "suspended"              // status 2
 	Expired              Code = "expired"                // now is exp or later
@@ -62,6 +68,8 @@ const (
 	NoRoot         Code = "no-root"          // no root fingerprint is pinned
 	NoCode         Code = "no-code"          // no code could be read from what was shown
 	NotAServiceID  Code = "not-a-service-id" // a text without our prefix
+	CardUnread     Code = "card-unread"      // the card was not read to the end
+	CardForeign    Code = "card-foreign"     // a card of another system, or of an authority the bundle does not know
 	StateDamaged   Code = "state-damaged"    // the device's records are gone or damaged
 	ClockUnknown   Code = "clock-unknown"    // the clock floor is gone or damaged
 	ClockBehind    Code = "clock-behind"     // the clock is more than 120 s behind the floor
@@ -71,6 +79,9 @@ const (
 	BundleExpired  Code = "bundle-expired"   // now is the bundle's exp or later
 	NotYetValid    Code = "not-yet-valid"    // the token's iat is more than 120 s ahead
 	BundleTooOld   Code = "bundle-too-old"   // unknown key, and the bundle is too old to say that no such key exists
+	CarrierUnknown Code = "carrier-unknown"  // no body has stated this card
+	CRLUnknown     Code = "crl-unknown"      // the revocation list that a certificate names is not there or not usable
+	CRLStale       Code = "crl-stale"        // the revocation list is past its next update
 	StatusUnknown  Code = "status-unknown"   // no usable status list for the token
 	StatusStale    Code = "status-stale"     // the list is older than the policy allows
 	TableTooOld    Code = "table-too-old"    // a number that the code table does not have
@@ -79,6 +90,7 @@ const (
 	ClockDiffers   Code = "clock-differs"    // outside the window, within 600 s
 	NonceExpired   Code = "nonce-expired"    // the challenge is older than 60 s
 	NonceUsed      Code = "nonce-used"       // the challenge has been answered, by another code or more than 10 s ago
+	CardUnsigned   Code = "card-unsigned"    // nobody signed the card's own data
 	PhotoMismatch  Code = "photo-mismatch"   // the compared picture is not the signed one
 	LevelTooLow    Code = "level-too-low"    // below what the policy or the caller asks for
 )
@@ -127,6 +139,12 @@ var table = [...]struct {
 	{IssuerKeyRetired, Refuse, CauseNoRight},
 	{HolderSignature, Refuse, CauseForged},
 	{BeaconUnknown, Refuse, CauseForged},
+	{CardMalformed, Refuse, CauseUnreadable},
+	{CardSignature, Refuse, CauseForged},
+	{CardCertificate, Refuse, CauseForged},
+	{CardRules, Refuse, CauseNoRight},
+	{CardBinding, Refuse, CauseForged},
+	{CardKey, Refuse, CauseForged},
 	{Revoked, Refuse, CauseRevoked},
 	{StatusImpossible, Refuse, CauseNoRight},
 	{Suspended, Refuse, CauseSuspended},
@@ -139,6 +157,8 @@ var table = [...]struct {
 	{NoRoot, CannotConfirm, CauseNotSetUp},
 	{NoCode, CannotConfirm, CauseUnreadable},
 	{NotAServiceID, CannotConfirm, CauseNotOurs},
+	{CardUnread, CannotConfirm, CauseUnreadable},
+	{CardForeign, CannotConfirm, CauseNotOurs},
 	{StateDamaged, CannotConfirm, CauseDeviceFault},
 	{ClockUnknown, CannotConfirm, CauseOldData},
 	{ClockBehind, CannotConfirm, CauseDeviceClock},
@@ -148,6 +168,9 @@ var table = [...]struct {
 	{BundleExpired, CannotConfirm, CauseOldData},
 	{NotYetValid, CannotConfirm, CauseDeviceClock},
 	{BundleTooOld, CannotConfirm, CauseOldData},
+	{CarrierUnknown, CannotConfirm, CauseOldData},
+	{CRLUnknown, CannotConfirm, CauseOldData},
+	{CRLStale, CannotConfirm, CauseOldData},
 	{StatusUnknown, CannotConfirm, CauseOldData},
 	{StatusStale, CannotConfirm, CauseOldData},
 	{TableTooOld, CannotConfirm, CauseOldData},
@@ -156,6 +179,7 @@ var table = [...]struct {
 	{ClockDiffers, CannotConfirm, CauseCodeClock},
 	{NonceExpired, CannotConfirm, CauseWrongRequest},
 	{NonceUsed, CannotConfirm, CauseWrongRequest},
+	{CardUnsigned, CannotConfirm, CauseTooWeak},
 	{PhotoMismatch, CannotConfirm, CauseTooWeak},
 	{LevelTooLow, CannotConfirm, CauseTooWeak},
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/posvid/posvid/crypto/keys"
 	"github.com/posvid/posvid/locale"
 )
 
@@ -44,7 +45,7 @@ type (
 	jsonIssuer struct {
 		EDRPOU string `json:"edrpou"`
 		Name   string `json:"name"`
-		KeyID  string `json:"kid"` // 8 hexadecimal digits
+		KeyID  string `json:"kid"` // 8 hexadecimal digits; "" when no key has spoken for the body
 	}
 	jsonBundle struct {
 		Number uint64 `json:"number"`
@@ -60,16 +61,12 @@ func (v Verdict) MarshalJSON() ([]byte, error) {
 		Verdict:   v.outcome().String(),
 		Code:      v.code(),
 		Level:     int(v.Level),
-		Checks:    make([]jsonCheck, NumChecks),
+		Checks:    make([]jsonCheck, 0, NumChecks),
 		NextStep:  locale.NextStep(v.Lang, string(v.code())),
 		Simulated: v.Simulated,
 	}
-	for i, c := range v.Checks {
-		name := c.Name
-		if name == "" {
-			name = checkNames[i]
-		}
-		out.Checks[i] = jsonCheck{Name: name, Result: c.Result.String(), Code: orNull(string(c.Code))}
+	for _, c := range v.lines() {
+		out.Checks = append(out.Checks, jsonCheck{Name: c.Name, Result: c.Result.String(), Code: orNull(string(c.Code))})
 	}
 	if h := v.Holder; h != nil {
 		jh := &jsonHolder{Number: h.Number, Name: h.Name, Position: orNull(h.Position), Unit: orNull(h.Unit), Category: orNull(h.Category)}
@@ -83,7 +80,10 @@ func (v Verdict) MarshalJSON() ([]byte, error) {
 		out.Holder = jh
 	}
 	if i := v.Issuer; i != nil {
-		out.Issuer = &jsonIssuer{EDRPOU: i.EDRPOU, Name: i.Name, KeyID: hex.EncodeToString(i.KeyID[:])}
+		out.Issuer = &jsonIssuer{EDRPOU: i.EDRPOU, Name: i.Name}
+		if i.KeyID != (keys.KeyID{}) {
+			out.Issuer.KeyID = hex.EncodeToString(i.KeyID[:])
+		}
 	}
 	if v.Bundle.Number != 0 {
 		out.Bundle = &jsonBundle{Number: v.Bundle.Number, Age: int64(v.Bundle.Age / time.Second)}
@@ -96,6 +96,19 @@ func (v Verdict) MarshalJSON() ([]byte, error) {
 		out.ClockOffset = &s
 	}
 	return json.Marshal(out)
+}
+
+// lines are the checks as a verdict lists them: those of a card, or those of a code, each with its name.
+func (v *Verdict) lines() []Check {
+	if v.Card != nil {
+		return v.Card
+	}
+	for i := range v.Checks { // of a copy: MarshalJSON has its verdict by value
+		if v.Checks[i].Name == "" {
+			v.Checks[i].Name = checkNames[i]
+		}
+	}
+	return v.Checks[:]
 }
 
 func orNull(s string) *string {

@@ -63,7 +63,7 @@ func detail(c Code, a locale.Args) string {
 	case Malformed:
 		return "bytes are not a presentation of this profile"
 	case WrongProfile:
-		return "token of another kind: want one for a phone"
+		return "token of another kind than this way of showing it"
 	case SignatureForm:
 		return "signature has high S: want low S"
 	case IssuerUnknown:
@@ -86,6 +86,18 @@ func detail(c Code, a locale.Args) string {
 		return "holder key does not verify the presentation"
 	case BeaconUnknown:
 		return "cnonce of a broadcast code is no beacon"
+	case CardMalformed:
+		return "object of the card is not built as its standard demands"
+	case CardSignature:
+		return "data of the card are not signed by the signer they name"
+	case CardCertificate:
+		return "certificate of the card is not signed by the authority it names"
+	case CardRules:
+		return "card issued against the rules of its profile"
+	case CardBinding:
+		return "objects of the card name different cards"
+	case CardKey:
+		return "challenge not signed by the key of the card's certificate"
 	case Revoked:
 		return "revoked, status as of " + at
 	case StatusImpossible:
@@ -104,6 +116,10 @@ func detail(c Code, a locale.Args) string {
 		return "no code could be read"
 	case NotAServiceID:
 		return "text does not begin with SID1:"
+	case CardUnread:
+		return "card was not read to the end"
+	case CardForeign:
+		return "card of a system or authority that the bundle does not know"
 	case NoRoot:
 		return "no root is pinned"
 	case StateDamaged:
@@ -124,6 +140,12 @@ func detail(c Code, a locale.Args) string {
 		return fmt.Sprintf("credential issued %s ahead of the clock (iat %s)", a.Shift, at)
 	case BundleTooOld:
 		return fmt.Sprintf("issuer key not in a bundle that is %s old", a.Shift)
+	case CarrierUnknown:
+		return "card is not in the carrier table of the bundle"
+	case CRLUnknown:
+		return "revocation list that a certificate names is not in the bundle, or not usable"
+	case CRLStale:
+		return fmt.Sprintf("revocation list ended %s ago (next update %s)", a.Shift, at)
 	case StatusUnknown:
 		return "no usable status list for this token"
 	case StatusStale:
@@ -140,6 +162,8 @@ func detail(c Code, a locale.Args) string {
 		return "challenge has been answered already"
 	case AlreadyShown:
 		return fmt.Sprintf("same code was read %s ago", a.Shift)
+	case CardUnsigned:
+		return "data of the card are not signed"
 	case PhotoMismatch:
 		return "compared picture is not the signed one"
 	case LevelTooLow:

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io/fs"
+	"strings"
 	"testing"
 	"time"
 
@@ -134,8 +135,13 @@ func TestEveryCodeHasAVector(t *testing.T) {
 		shown[s.Code] = true
 	}
 	for _, c := range verifier.Codes() {
-		if !shown[string(c)] {
+		if !shown[string(c)] && !ofCards(c) {
 			t.Errorf("no vector ends in %s", c)
 		}
 	}
+}
+
+// ofCards reports whether only a card can bring a code about: package verifier/card shows every one of those.
+func ofCards(c verifier.Code) bool {
+	return strings.HasPrefix(string(c), "card-") || strings.HasPrefix(string(c), "carrier-") || strings.HasPrefix(string(c), "crl-")
 }

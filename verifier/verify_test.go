@@ -436,7 +436,7 @@ func TestEveryCodeIsReached(t *testing.T) {
 		reached[s.want] = true
 	}
 	for _, c := range verifier.Codes() {
-		if !reached[c] {
+		if !reached[c] && !ofCards(c) {
 			t.Errorf("no scenario ends in %s", c)
 		}
 	}
