@@ -75,7 +75,7 @@ func (s *State) replace(name string, data []byte) error {
 		err = s.disk.rename(temporary, path)
 	}
 	if err == nil {
-		err = s.disk.syncDir(s.dir)
+		err = s.disk.syncDir(filepath.Dir(path))
 	} else {
 		_ = s.disk.remove(temporary) // what is left of it is overwritten next time anyway
 	}
