@@ -1,0 +1,338 @@
+package emulate
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// isolatedName is the environment variable by which a re-executed test binary knows which test it is here for.
+const isolatedName = "POSVID_EMULATE_ISOLATED"
+
+// Isolated runs a test with a pcscd of its own. It executes the test binary once more for this one test, in a mount, a
+// network and a process namespace of its own: a fresh /run, a loopback that nobody else hears, no USB reader of the
+// machine, and the kernel ends every process of it when the test ends. Inside it starts the real pcscd with the driver
+// vpcd and calls body. Everything the test does before Isolated happens twice: call it first.
+//
+// Several tests may be isolated at the same time. When a program is missing, or the kernel allows no namespaces, the test
+// is skipped with the reason; with CI=true it fails.
+func Isolated(t *testing.T, config FixtureConfig, body func(t *testing.T, f *Fixture)) {
+	t.Helper()
+	if os.Getenv(isolatedName) == t.Name() {
+		f, err := newFixture(t, config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body(t, f)
+		return
+	}
+	Require(t, append([]string{"pcscd", driverName}, config.Programs...)...)
+	output, err := rerun(t)
+	if errors.Is(err, errNamespace) {
+		skip(t, err.Error())
+	}
+	if err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	name := regexp.QuoteMeta(t.Name())
+	if skipped := regexp.MustCompile(`(?m)^\s*--- SKIP: ` + name + ` .*\n((?:.*\n)?)`).FindSubmatch(output); skipped != nil {
+		skip(t, strings.TrimSpace(string(skipped[1])))
+	}
+	if !regexp.MustCompile(`(?m)^\s*--- PASS: ` + name + ` `).Match(output) {
+		t.Fatalf("emulate: the isolated test did not run\n%s", output)
+	}
+	t.Logf("isolated:\n%s", output)
+}
+
+var errNamespace = errors.New("emulate: the kernel gives this user no namespaces")
+
+// rerun executes the present test alone in namespaces of its own.
+func rerun(t *testing.T) ([]byte, error) {
+	executable, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	parts := strings.Split(t.Name(), "/")
+	for i, part := range parts {
+		parts[i] = "^" + regexp.QuoteMeta(part) + "$"
+	}
+	arguments := []string{"-test.run=" + strings.Join(parts, "/"), "-test.v=true", "-test.count=1", "-test.short=" + strconv.FormatBool(testing.Short())}
+	if deadline, ok := t.Deadline(); ok {
+		left := time.Until(deadline)
+		arguments = append(arguments, "-test.timeout="+(left-left/20).String())
+	}
+	flags := uintptr(unix.CLONE_NEWNS | unix.CLONE_NEWNET | unix.CLONE_NEWPID)
+	attributes := &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if id := os.Geteuid(); id != 0 { // a user namespace gives an ordinary user the rights over the others
+		flags |= unix.CLONE_NEWUSER
+		attributes.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: id, Size: 1}}
+		attributes.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}}
+	}
+	attributes.Cloneflags = flags
+	command := exec.Command(executable, arguments...)
+	command.Env = append(os.Environ(), isolatedName+"="+t.Name())
+	command.SysProcAttr = attributes
+	var output bytes.Buffer
+	command.Stdout, command.Stderr = &output, &output
+	result := make(chan error, 1)
+	go func() {
+		// The death signal comes when the thread that started the child ends, so the thread waits for it.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		if err := command.Start(); err != nil {
+			if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOSPC) {
+				err = fmt.Errorf("%w: %v", errNamespace, err)
+			}
+			result <- err
+			return
+		}
+		result <- command.Wait()
+	}()
+	err = <-result
+	return output.Bytes(), err
+}
+
+// Fixture is a running pcscd with virtual readers, for the test that [Isolated] calls.
+type Fixture struct {
+	config FixtureConfig
+	t      *testing.T
+	dir    string // reader configuration and log
+	ctx    context.Context
+
+	mu     sync.Mutex
+	daemon *exec.Cmd
+	exited chan struct{}
+}
+
+const runtimeDir = "/run/pcscd"
+
+func newFixture(t *testing.T, config FixtureConfig) (*Fixture, error) {
+	if err := settle(); err != nil {
+		return nil, err
+	}
+	f := &Fixture{config: config, t: t, dir: t.TempDir(), ctx: t.Context()}
+	readers := config.Readers
+	if readers == nil {
+		readers = []string{virtualReader}
+	}
+	if config.NoReaders {
+		readers = nil
+	}
+	conf := filepath.Join(f.dir, "reader.conf.d")
+	if err := os.Mkdir(conf, 0o755); err != nil {
+		return nil, err
+	}
+	for i, name := range readers {
+		port := firstPort + 2*i
+		text := fmt.Sprintf("FRIENDLYNAME \"%s\"\nDEVICENAME /dev/null:0x%X\nLIBPATH %s\nCHANNELID 0x%X\n", name, port, driverPath(), port)
+		if err := os.WriteFile(filepath.Join(conf, fmt.Sprintf("reader%d", i)), []byte(text), 0o644); err != nil {
+			return nil, err
+		}
+	}
+	t.Cleanup(func() {
+		f.StopDaemon()
+		if t.Failed() {
+			t.Logf("pcscd:\n%s", f.Log())
+		}
+	})
+	if !config.NoDaemon {
+		f.StartDaemon()
+	}
+	return f, nil
+}
+
+// settle furnishes the namespaces: mounts stay private, /run is new, /proc is ours, no driver for readers of metal, and
+// the loopback is up.
+func settle() error {
+	mount := func(source, target, kind string, flags uintptr, data string) error {
+		if err := unix.Mount(source, target, kind, flags, data); err != nil {
+			return fmt.Errorf("emulate: mount %s: %w", target, err)
+		}
+		return nil
+	}
+	if err := mount("none", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return err
+	}
+	if err := mount("tmpfs", "/run", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "size=16m,mode=755"); err != nil {
+		return err
+	}
+	if err := os.Mkdir(runtimeDir, 0o755); err != nil {
+		return err
+	}
+	// A container may forbid a new /proc; then the old one stays, and only the numbers of processes differ.
+	_ = mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "")
+	bundles, _ := filepath.Glob(filepath.Join(filepath.Dir(filepath.Dir(driverPath())), "*.bundle"))
+	for _, bundle := range bundles {
+		if err := mount("tmpfs", bundle, "tmpfs", unix.MS_RDONLY, "size=4k"); err != nil {
+			return err
+		}
+	}
+	return loopbackUp()
+}
+
+// loopbackUp does what `ip link set lo up` does.
+func loopbackUp() error {
+	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("emulate: loopback: %w", err)
+	}
+	defer unix.Close(socket)
+	var request struct {
+		name  [unix.IFNAMSIZ]byte
+		flags uint16
+		rest  [22]byte
+	}
+	copy(request.name[:], "lo")
+	request.flags = unix.IFF_UP | unix.IFF_RUNNING
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(socket), unix.SIOCSIFFLAGS, uintptr(unsafe.Pointer(&request))); errno != 0 {
+		return fmt.Errorf("emulate: loopback: %w", errno)
+	}
+	return nil
+}
+
+// StartDaemon starts pcscd and waits until it listens.
+func (f *Fixture) StartDaemon() {
+	f.t.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.daemon != nil {
+		f.t.Fatal("emulate: pcscd runs already")
+	}
+	for _, left := range []string{"pcscd.comm", "pcscd.pid"} { // what a killed daemon leaves and a new one refuses
+		if err := os.Remove(filepath.Join(runtimeDir, left)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			f.t.Fatal(err)
+		}
+	}
+	log, err := os.OpenFile(filepath.Join(f.dir, "pcscd.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer log.Close()
+	daemon := exec.Command(daemonPath(), "--foreground", "--info", "--config", filepath.Join(f.dir, "reader.conf.d"))
+	daemon.Stdout, daemon.Stderr = log, log
+	if err := daemon.Start(); err != nil {
+		f.t.Fatalf("emulate: pcscd: %v", err)
+	}
+	exited := make(chan struct{})
+	go func() {
+		_ = daemon.Wait() // its end is a fact, its status is not: it is mostly killed
+		close(exited)
+	}()
+	f.daemon, f.exited = daemon, exited
+	deadline := time.After(10 * time.Second)
+	for {
+		// The socket is there before the readers are; who connects waits for them, so connecting is the test.
+		if conn, err := net.Dial("unix", filepath.Join(runtimeDir, "pcscd.comm")); err == nil {
+			conn.Close()
+			return
+		}
+		select {
+		case <-exited:
+			f.t.Fatalf("emulate: pcscd ended at once:\n%s", f.Log())
+		case <-deadline:
+			f.t.Fatalf("emulate: pcscd does not listen:\n%s", f.Log())
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// StopDaemon ends pcscd in order, as a service manager does. Without one it does nothing.
+func (f *Fixture) StopDaemon() { f.endDaemon(syscall.SIGTERM) }
+
+// KillDaemon ends pcscd at once; its socket stays behind, without anybody listening.
+func (f *Fixture) KillDaemon() { f.endDaemon(syscall.SIGKILL) }
+
+func (f *Fixture) endDaemon(signal syscall.Signal) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.daemon == nil {
+		return
+	}
+	_ = f.daemon.Process.Signal(signal) // it may be gone already
+	select {
+	case <-f.exited:
+	case <-time.After(5 * time.Second): // a stalled card keeps it from ending
+		_ = f.daemon.Process.Kill()
+		<-f.exited
+	}
+	f.daemon = nil
+}
+
+// Log gives what pcscd has written. It holds no APDUs.
+func (f *Fixture) Log() string {
+	text, err := os.ReadFile(filepath.Join(f.dir, "pcscd.log"))
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
+// Reader gives the name of a slot as programs list it.
+func (f *Fixture) Reader(slot int) string { return f.config.ReaderName(slot) }
+
+// Address gives where vpcd waits for the card of a slot.
+func (f *Fixture) Address(slot int) string {
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(firstPort+slot))
+}
+
+// Insert lays a card on the reader and returns when pcscd has powered it, mostly within half a second. The card is taken
+// away when the test ends.
+func (f *Fixture) Insert(t testing.TB, slot int, device Device) *Plug {
+	t.Helper()
+	plug, err := Dial(f.ctx, f.Address(slot), device)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = plug.Remove() }) // a fault of the line is what many tests are about
+	select {
+	case <-plug.Powered():
+		// pcscd publishes the card to its clients just after it has read the ATR.
+		time.Sleep(5 * time.Millisecond)
+	case <-plug.Done():
+		t.Fatalf("emulate: the card in slot %d ended before pcscd saw it: %v", slot, plug.Remove())
+	case <-time.After(5 * time.Second):
+		t.Fatalf("emulate: pcscd did not see the card in slot %d\n%s", slot, f.Log())
+	}
+	return plug
+}
+
+// Run executes a program with a limit of 20 seconds and gives its output and exit status.
+func (f *Fixture) Run(t testing.TB, name string, arguments ...string) (stdout, stderr string, status int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(f.ctx, 20*time.Second)
+	defer cancel()
+	command := exec.CommandContext(ctx, name, arguments...)
+	var out, errs bytes.Buffer
+	command.Stdout, command.Stderr = &out, &errs
+	err := command.Run()
+	if exit := (*exec.ExitError)(nil); err != nil && (!errors.As(err, &exit) || ctx.Err() != nil) {
+		t.Fatalf("%s %q: %v\n%s%s", name, arguments, err, out.String(), errs.String())
+	}
+	return out.String(), errs.String(), command.ProcessState.ExitCode()
+}
+
+// Output executes a program that must succeed and gives its standard output.
+func (f *Fixture) Output(t testing.TB, name string, arguments ...string) string {
+	t.Helper()
+	stdout, stderr, status := f.Run(t, name, arguments...)
+	if status != 0 {
+		t.Fatalf("%s %q: exit status %d\n%s%s", name, arguments, status, stdout, stderr)
+	}
+	return stdout
+}
