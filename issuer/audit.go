@@ -32,6 +32,9 @@ const (
 	EventSigningStop   AuditEvent = 7  // detail: 1 stopped, 0 allowed again
 	EventTokensPurged  AuditEvent = 8  // detail: how many, exp before
 	EventKeyRequested  AuditEvent = 9  // detail: kid
+	EventCard          AuditEvent = 10 // detail: card, from, to, entitlement or 0
+	EventCardWillSign  AuditEvent = 11 // detail: card, status, SHA-256 of the payload
+	EventCardSigned    AuditEvent = 12 // detail: card, SHA-256 of the signed token
 	EventPlanApplied   AuditEvent = 64 // detail: plan number, SHA-256 of the plan, counts
 	EventApproved      AuditEvent = 65 // detail: SHA-256 of what was approved
 	EventSlipsPrinted  AuditEvent = 66 // detail: how many
@@ -48,7 +51,7 @@ const (
 var eventNames = map[AuditEvent]string{
 	EventBodyCreated: "body-created", EventWillSign: "will-sign", EventSigned: "signed", EventAbandoned: "abandoned",
 	EventStateChanged: "state-changed", EventPublished: "published", EventSigningStop: "signing-stop",
-	EventTokensPurged: "tokens-purged", EventKeyRequested: "key-requested", EventPlanApplied: "plan-applied",
+	EventTokensPurged: "tokens-purged", EventKeyRequested: "key-requested", EventCard: "card", EventCardWillSign: "card-will-sign", EventCardSigned: "card-signed", EventPlanApplied: "plan-applied",
 	EventApproved: "approved", EventSlipsPrinted: "slips-printed", EventEnrolled: "enrolled", EventWish: "wish",
 	EventOperatorAdded: "operator-added", EventOperatorEnded: "operator-ended", EventPlanHeld: "plan-held",
 	EventStopCode: "stop-code", EventCodeRefused: "code-refused", EventPersonMerged: "person-merged",

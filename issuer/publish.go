@@ -21,7 +21,7 @@ var ErrClock = errors.New("issuer: clock is behind the last publication [clock-b
 const maxClockBack = 2 * time.Minute
 
 // Publish makes what the trust operator carries into the next bundle: one signed status list for every
-// list that an unexpired token points into, and the code table. The iat of a publication is always later
+// list that an unexpired token or card points into, the code table, and the carriers of the body's cards. The iat of a publication is always later
 // than that of the one before. Status changes made before Publish are in it; it is serialised with them.
 // Errors: ErrNoSigner, ErrClock.
 func (b *Body) Publish(ctx context.Context, at time.Time) (trust.Publication, time.Time, error) {
@@ -44,6 +44,10 @@ func (b *Body) Publish(ctx context.Context, at time.Time) (trust.Publication, ti
 			iat = body.Published.Add(time.Second)
 		}
 		detail := []any{uint64(iat.Unix())}
+		carriers, err := b.settleCards(tx, iat)
+		if err != nil {
+			return err
+		}
 		lists, err := tx.StatusLists()
 		if err != nil {
 			return err
@@ -69,6 +73,13 @@ func (b *Body) Publish(ctx context.Context, at time.Time) (trust.Publication, ti
 			}
 			b.codes = codeCache{} // the marks just changed
 			sum := sha256.Sum256(pub.Codes)
+			detail = append(detail, sum[:])
+		}
+		if len(carriers) > 0 {
+			if pub.Carriers, err = trust.SignCarriers(b.cfg.EDRPOU, iat, carriers, b.cfg.Signer); err != nil {
+				return fmt.Errorf("issuer: publish carriers: %w", err)
+			}
+			sum := sha256.Sum256(pub.Carriers)
 			detail = append(detail, sum[:])
 		}
 		if err := tx.SetPublished(iat); err != nil {
@@ -147,8 +158,22 @@ func (b *Body) signCodes(tx Tx, iat time.Time) ([]byte, error) {
 // another key than the body's present one: that is how a key is rotated. phone is the body's duty phone
 // for verifiers, or empty.
 func (b *Body) KeyRequest(ctx context.Context, at time.Time, s keys.IssuerSigner, phone string) ([]byte, error) {
+	return b.keyRequest(ctx, at, s, phone, b.cfg.Profile.Life, credential.KindPhone)
+}
+
+// CardKeyRequest asks for a key that signs the tokens of record cards and nothing else: such tokens live longer than those
+// of phones, and a right for one kind must not lengthen the other.
+func (b *Body) CardKeyRequest(ctx context.Context, at time.Time, s keys.IssuerSigner, phone string, life time.Duration) ([]byte, error) {
+	return b.keyRequest(ctx, at, s, phone, life, credential.KindStatic, credential.KindCard)
+}
+
+func (b *Body) keyRequest(ctx context.Context, at time.Time, s keys.IssuerSigner, phone string, life time.Duration, kinds ...credential.Kind) ([]byte, error) {
 	if s == nil {
 		return nil, fmt.Errorf("%w: key request", ErrNoSigner)
+	}
+	wire := make([]uint8, len(kinds))
+	for i, k := range kinds {
+		wire[i] = uint8(k)
 	}
 	var request []byte
 	err := b.store.Update(ctx, func(tx Tx) error {
@@ -158,8 +183,8 @@ func (b *Body) KeyRequest(ctx context.Context, at time.Time, s keys.IssuerSigner
 		}
 		request, err = trust.EncodeKeyRequest(trust.KeyRequest{
 			Bodies:   []trust.BodyEntry{{EDRPOU: body.EDRPOU, Name: body.Name, NameEN: body.NameEN, DutyPhone: phone}},
-			Kinds:    []uint8{uint8(credential.KindPhone)},
-			MaxLife:  b.cfg.Profile.Life,
+			Kinds:    wire,
+			MaxLife:  life,
 			IssuedAt: at,
 		}, s)
 		if err != nil {

@@ -31,6 +31,7 @@ type Store interface {
 type Tx interface {
 	IssueTx
 	RegisterTx
+	CardTx
 }
 
 // Entitlement (право на посвідчення) is what issuing needs of one person in one post.
@@ -260,7 +261,7 @@ type IssueTx interface {
 
 	StatusLists() ([]StatusList, error)
 	PutStatusList(l StatusList) error                   // inserts, or raises LastExp
-	UsedIndices(list uint16) ([]uint32, error)          // every index ever given in the list
+	UsedIndices(list uint16) ([]uint32, error)          // every index ever given in the list, to tokens and cards
 	StatusValues(list uint16) ([]StatusValueRow, error) // those that are not 0
 
 	Codes() ([]CodeRow, error)

@@ -475,7 +475,8 @@ func (t *tx) PutStatusList(l issuer.StatusList) error {
 
 func (t *tx) UsedIndices(list uint16) ([]uint32, error) {
 	var out []uint32
-	err := t.rows(`SELECT status & 1048575 FROM tokens WHERE status >= ? AND status < ?`,
+	err := t.rows(`SELECT status & 1048575 FROM tokens WHERE status >= ?1 AND status < ?2
+		UNION ALL SELECT status & 1048575 FROM cards WHERE status >= ?1 AND status < ?2`,
 		[]any{int64(list) << 20, (int64(list) + 1) << 20}, func(scan func(...any) error) error {
 			var n uint32
 			if err := scan(&n); err != nil {
@@ -489,7 +490,8 @@ func (t *tx) UsedIndices(list uint16) ([]uint32, error) {
 
 func (t *tx) StatusValues(list uint16) ([]issuer.StatusValueRow, error) {
 	var out []issuer.StatusValueRow
-	err := t.rows(`SELECT status & 1048575, value FROM tokens WHERE value <> 0 AND status >= ? AND status < ? ORDER BY status`,
+	err := t.rows(`SELECT status & 1048575, value FROM tokens WHERE value <> 0 AND status >= ?1 AND status < ?2
+		UNION ALL SELECT status & 1048575, value FROM cards WHERE value <> 0 AND status >= ?1 AND status < ?2 ORDER BY 1`,
 		[]any{int64(list) << 20, (int64(list) + 1) << 20}, func(scan func(...any) error) error {
 			var v issuer.StatusValueRow
 			if err := scan(&v.Index, &v.Value); err != nil {
