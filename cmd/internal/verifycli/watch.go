@@ -1,0 +1,233 @@
+package verifycli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/posvid/posvid/checkpoint"
+	"github.com/posvid/posvid/cmd/internal/cli"
+	"github.com/posvid/posvid/cmd/internal/watch"
+	"github.com/posvid/posvid/crypto/keys"
+	"github.com/posvid/posvid/locale"
+	"github.com/posvid/posvid/qr/source"
+	"github.com/posvid/posvid/trust"
+	"github.com/posvid/posvid/verifier"
+)
+
+// watchOptions are the flags of the checkpoint's screen.
+type watchOptions struct {
+	cameras          []string
+	guard            string
+	level            int
+	noSound, noPhoto bool
+}
+
+func (p *Program) watch() *cobra.Command {
+	var o watchOptions
+	env := p.Env
+	command := &cobra.Command{
+		Use: "watch", Args: cobra.NoArgs,
+		Short: "екран пункту пропуску: камера й ручний сканер / the checkpoint's screen: camera and hand scanner",
+		Long: env.T(`Екран пункту пропуску: чекає код, читає його камерою або ручним сканером і показує одне велике слово, особу і що робити.
+Мережі не треба. Парольну фразу пристрою питає раз: без неї немає запитів перевіряльника і світлин. Клавіші показує H.`,
+			`The checkpoint's screen: waits for a code, reads it by camera or hand scanner and shows one big word, the person and what to do.
+No network is needed. The device's passphrase is asked once: without it there are no challenges and no photos. H shows the keys.`),
+		RunE: func(c *cobra.Command, _ []string) error { return p.runWatch(c, o) },
+	}
+	flags := command.Flags()
+	flags.StringArrayVar(&o.cameras, "camera", nil, "камера, як /dev/video0; auto — перша придатна (типово), none — без камери / a camera; auto: the first usable, none: no camera")
+	flags.StringVar(&o.guard, "guard", "", "вартовий на зміні / the guard on duty")
+	flags.IntVar(&o.level, "level", 0, "найменший рівень 1–4; лише підвищує правила / the least level; may only raise the policy")
+	flags.BoolVar(&o.noSound, "no-sound", false, "без звуку / no sound")
+	flags.BoolVar(&o.noPhoto, "no-keys", false, "не питати парольної фрази: без запитів і світлин / ask for no passphrase: no challenges, no photos")
+	return command
+}
+
+// terminals gives both ends of the terminal, or says why there is none.
+func (p *Program) terminals() (in, out *os.File, err error) {
+	env := p.Env
+	in, inOK := env.Stdin.(*os.File)
+	out, outOK := env.Stdout.(*os.File)
+	switch {
+	case !inOK || !outOK || !term.IsTerminal(int(in.Fd())) || !term.IsTerminal(int(out.Fd())):
+		err = env.Err("екран потребує термінала на вході й виході", "the screen needs a terminal on both ends")
+	case os.Getenv("TERM") == "dumb":
+		err = env.Err("цей термінал (TERM=dumb) не малює екрана", "this terminal (TERM=dumb) cannot draw a screen")
+	default:
+		return in, out, nil
+	}
+	return nil, nil, cli.Hint(&cli.Undecided{Err: err}, env.T("без екрана перевіряє posvid-verify qr --camera ПРИСТРІЙ або posvid-verify qr -", "with no screen use posvid-verify qr --camera DEVICE, or posvid-verify qr -"))
+}
+
+func (p *Program) runWatch(c *cobra.Command, o watchOptions) error {
+	env := p.Env
+	if o.level < 0 || o.level > 4 {
+		return cli.Usagef("%s", env.T("--level: від 0 до 4", "--level: from 0 to 4"))
+	}
+	in, out, err := p.terminals()
+	if err != nil {
+		return err
+	}
+	state, err := p.open()
+	if err != nil {
+		return err
+	}
+	device, err := p.device(state, o)
+	if err != nil {
+		return err
+	}
+	report, err := watch.Run(c.Context(), watch.Config{
+		Device: device, Sources: p.cameraSources(o.cameras), Scanner: repairScan,
+		Now: env.Now, Lang: env.Lang, Guard: o.guard, Level: verifier.Level(o.level), Sound: !o.noSound,
+		NoColor: os.Getenv("NO_COLOR") != "", Blocks: os.Getenv("TERM") == "linux",
+	}, in, out)
+	if err != nil {
+		return &cli.Undecided{Err: err}
+	}
+	env.Say("зміна: чинних %d, відхилених %d, не підтверджених %d", "shift: %d accepted, %d refused, %d not confirmed", report.Accepted, report.Refused, report.Unconfirmed)
+	if report.Faults > 0 {
+		env.Say("внутрішніх збоїв %d, останній: %s", "internal faults: %d, the last: %s", report.Faults, report.Detail)
+	}
+	return nil
+}
+
+// repairScan mends what keyboard layouts do to a hand scanner's text.
+func repairScan(text, lang string) (string, string, *watch.ScannerError) {
+	repaired, repair, err := source.RepairText(text)
+	var layout *source.LayoutError
+	switch {
+	case errors.As(err, &layout):
+		return "", "", &watch.ScannerError{Cause: layout.Words(lang), Remedy: layout.Remedy(lang)}
+	case err != nil:
+		return text, "", nil // the verdict judges the text as it came
+	}
+	return repaired, repair.Words(lang), nil
+}
+
+// device wires the screen to this device's state.
+func (p *Program) device(state *checkpoint.State, o watchOptions) (watch.Device, error) {
+	env := p.Env
+	d := watch.Device{
+		Judge: func(q watch.Question) verifier.Verdict {
+			return state.Verify(verifier.Input{Text: q.Text, Unread: q.Unread, At: q.At, MinLevel: q.Level, Lang: q.Lang}, checkpoint.Gate{Record: true})
+		},
+		Health: func(at time.Time) watch.Health { return p.health(state, at) },
+	}
+	info, err := state.Info(env.Now())
+	if err != nil {
+		return d, p.stateError(err)
+	}
+	key, why, err := p.deviceKey(state, info, o)
+	if err != nil {
+		return d, err
+	}
+	d.NoChallenge, d.NoPhoto = why, why
+	if why == "" {
+		d.NoPhoto = env.T("пакета світлин не встановлено", "no photo pack is installed")
+		if info.VerifierID == 0 {
+			d.NoChallenge = env.T("пристрій не допущено: встановіть набір довіри з його записом", "the device is not admitted: install a bundle that has it")
+		} else {
+			d.Challenge = func(at time.Time) (watch.Challenge, error) {
+				text, c, err := state.NewChallenge(key, at)
+				return watch.Challenge{Text: text, Expires: c.Expires}, err
+			}
+		}
+	}
+	return d, nil
+}
+
+// deviceKey opens the keys of this device with a passphrase that is asked once; why tells in the reader's language that
+// there are none.
+func (p *Program) deviceKey(state *checkpoint.State, info checkpoint.Info, o watchOptions) (key keys.VerifierPrivateKey, why string, err error) {
+	env := p.Env
+	switch {
+	case o.noPhoto:
+		return key, env.T("парольної фрази не питали (--no-keys)", "no passphrase was asked (--no-keys)"), nil
+	case !info.HasKeys:
+		return key, env.T("пристрій не підключено (posvid-verify enrol)", "the device is not enrolled (posvid-verify enrol)"), nil
+	}
+	skipped := env.T("парольну фразу не введено", "no passphrase was given")
+	if env.PassphraseFile != "" || os.Getenv("POSVID_PASSPHRASE") != "" {
+		phrase, err := env.Passphrase(false)
+		if err != nil {
+			return key, "", &cli.Undecided{Err: err}
+		}
+		if key, err = state.Keys(phrase); err != nil {
+			return key, "", p.keysError(err)
+		}
+		return key, "", nil
+	}
+	for range 3 {
+		phrase, err := env.Ask(env.T("Парольна фраза пристрою (порожня — без запитів і світлин): ", "The device's passphrase (empty: no challenges, no photos): "))
+		if err != nil {
+			return key, "", &cli.Undecided{Err: err}
+		}
+		if len(phrase) == 0 {
+			return key, skipped, nil
+		}
+		key, err = state.Keys(phrase)
+		clear(phrase)
+		if err == nil {
+			return key, "", nil
+		}
+		if !errors.Is(err, keys.ErrPassphrase) {
+			return key, "", p.keysError(err)
+		}
+		env.Say("парольна фраза не підходить", "the passphrase is wrong")
+	}
+	return key, "", p.keysError(keys.ErrPassphrase)
+}
+
+// health says what stands in the way of confirming anything, by the checks that no code has a part in.
+func (p *Program) health(state *checkpoint.State, at time.Time) watch.Health {
+	h := watch.Health{Demo: p.demo(state)}
+	info, err := state.Info(at)
+	if err != nil {
+		h.Code = verifier.StateDamaged
+		return h
+	}
+	h.Name = info.Name
+	if b := info.Bundle; b != nil {
+		h.Bundle, h.Issued, h.Expires = b.Number(), b.IssuedAt(), b.ExpiresAt()
+		h.Limit = b.Policy().For(info.Class).StatusAge
+	}
+	probe := state.Verify(verifier.Input{At: at, Unread: true}, checkpoint.Gate{})
+	for _, check := range [...]int{verifier.CheckRoot, verifier.CheckBundle, verifier.CheckClock} {
+		if c := probe.Checks[check]; c.Result == verifier.Fail {
+			h.Code = c.Code
+			h.Args = locale.Args{At: h.Expires, Shift: at.Sub(h.Expires)}
+			if check == verifier.CheckClock {
+				floor := info.Floor
+				if h.Issued.After(floor) {
+					floor = h.Issued
+				}
+				h.Args = locale.Args{At: floor, Shift: floor.Sub(at)}
+			}
+			return h
+		}
+	}
+	if info.RecordsErr != nil || probe.Code == verifier.StateDamaged {
+		h.Code = verifier.StateDamaged
+	}
+	return h
+}
+
+// cameraSources are the cameras that were asked for.
+func (p *Program) cameraSources(names []string) []watch.Source {
+	var all []watch.Source
+	for _, name := range names {
+		if name == "none" || strings.TrimSpace(name) == "" {
+			continue
+		}
+		fmt.Fprintln(p.Env.Stderr, name)
+	}
+	return all
+}
+
+var _ = trust.ClassNone

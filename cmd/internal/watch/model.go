@@ -1,0 +1,1129 @@
+package watch
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"fmt"
+	"math/big"
+	"runtime"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
+
+	"github.com/posvid/posvid/credential"
+	"github.com/posvid/posvid/qr"
+	"github.com/posvid/posvid/verifier"
+)
+
+// Times of the screen (docs/spec/watch.md, Section 4).
+const (
+	dwell      = 20 * time.Second // a verdict leaves the screen by itself
+	holdAccept = 2 * time.Second  // an acceptance is not replaced sooner
+	holdOther  = 4 * time.Second  // any other verdict is not replaced sooner
+	inView     = 3 * time.Second  // a code not seen for so long has left the camera's view
+	foreign    = time.Minute      // as inView, for codes that are not ours: posters, labels
+	samePerson = time.Minute      // one person accepted again within it is counted once
+	judgeLimit = 5 * time.Second  // a verdict that takes longer is shown as cannot-confirm
+	advising   = 2 * time.Second  // how long an advice to hold the code better stays
+	healthTerm = 30 * time.Second // how often the device is looked at
+	asking     = 15 * time.Second // a question to the guard lapses
+	beat       = 250 * time.Millisecond
+)
+
+// Bounds of what waits.
+const (
+	maxInbox   = 32 // texts that wait to be judged
+	maxPending = 8  // verdicts that wait to be shown
+	maxInView  = 256
+	maxFrame   = 16 // codes of one frame that are judged
+	maxName    = 40 // letters of a guard's name
+)
+
+// outcomeOf is what the screen looks like for a verdict: every word, colour, shape and tone follows from it and from nothing
+// else. It accepts only a verdict whose outcome and code both accept and whose time was not given by hand. A verdict that
+// nobody filled in refuses; none at all cannot confirm.
+func outcomeOf(v *verifier.Verdict) verifier.Outcome {
+	switch {
+	case v == nil:
+		return verifier.CannotConfirm
+	case v.Outcome == verifier.Accept && v.Code == verifier.OK:
+		if v.Simulated {
+			return verifier.CannotConfirm
+		}
+		return verifier.Accept
+	case v.Outcome == verifier.CannotConfirm:
+		return verifier.CannotConfirm
+	}
+	return verifier.Refuse
+}
+
+// severity orders outcomes: the worst of several decides.
+func severity(o verifier.Outcome) int {
+	switch o {
+	case verifier.Accept:
+		return 0
+	case verifier.CannotConfirm:
+		return 1
+	}
+	return 2
+}
+
+// fault is the verdict of the screen's own failures.
+func fault() verifier.Verdict {
+	return verifier.Verdict{Outcome: verifier.CannotConfirm, Code: verifier.Internal}
+}
+
+// judged is one code with its verdict.
+type judged struct {
+	question Question
+	verdict  verifier.Verdict
+	ours     bool // the text begins as one of ours
+}
+
+// card is what one reading puts on the screen: the verdicts of all codes of one frame, the deciding one first.
+type card struct {
+	number   int // of the shift
+	source   string
+	note     string // of the scanner's repair
+	hurt     *ScannerError
+	list     []judged
+	photo    *picture
+	photoErr error
+	journal  error
+	at       time.Time // judged
+	shown    time.Time // on the screen since
+	seen     bool      // the photo has been on the screen
+	counted  bool
+	outcome  verifier.Outcome // as counted
+	ago      time.Duration    // the same person was accepted so long ago; 0 when not within samePerson
+}
+
+func (c *card) verdict() *verifier.Verdict {
+	if c == nil || len(c.list) == 0 {
+		return nil
+	}
+	return &c.list[0].verdict
+}
+
+// wipe forgets the person.
+func (c *card) wipe() {
+	if c == nil {
+		return
+	}
+	c.photo.wipe()
+	clear(c.list)
+	*c = card{}
+}
+
+// overlay is what lies over the screen.
+type overlay uint8
+
+const (
+	overNone overlay = iota
+	overHelp
+	overPhoto
+	overChallenge
+	overQuit
+	overConfirm // the guard states that the face was compared
+	overGuard   // asking for the guard's name
+)
+
+// inbox is a reading that waits to be judged.
+type inbox struct {
+	texts  []string
+	source string
+	note   string
+	hurt   *ScannerError
+	unread bool
+}
+
+// sighting is a code that stands before a camera.
+type sighting struct {
+	last time.Time
+	ours bool
+}
+
+// trace is what is left of a verdict when it has gone: nothing of the person.
+type trace struct {
+	outcome verifier.Outcome
+	at      time.Time
+}
+
+// sourceState is what is known of a camera or reader.
+type sourceState struct {
+	name string
+	up   bool
+	err  error
+}
+
+// Model is the screen. It is a tea.Model.
+type Model struct {
+	config Config
+	lang   string
+	width  int
+	height int
+	ready  bool // the size is known
+	colors colorprofile.Profile
+	dark   bool // of the terminal's background; true until it says otherwise
+
+	guard  string
+	name   string // being typed
+	since  time.Time
+	counts [3]int // by verifier.Outcome
+	number int
+	traces []trace
+
+	burst   burst
+	ticking bool // a look at the burst is on its way
+
+	inbox    []inbox
+	lost     int       // readings that did not fit
+	judging  int       // number of the reading at the judge; 0 when none is
+	began    time.Time // of judging
+	sequence int
+	pending  []*card
+	current  *card
+	view     map[[32]byte]sighting
+	recent   map[[32]byte]time.Time // persons accepted within samePerson, under a salt of this run
+	salt     [32]byte
+
+	over      overlay
+	overSince time.Time
+	code      string // digits that the guard has to repeat
+	typed     string
+	plastic   bool
+	notice    string // one line, for a moment
+	noticed   time.Time
+
+	challenge Challenge
+	symbol    *qr.Symbol
+	waiting   bool // for the challenge
+
+	advice  string
+	advised time.Time
+	sources map[string]*sourceState
+	order   []string
+
+	health   Health
+	looked   time.Time
+	looking  bool
+	faults   int
+	detail   string // of the last fault, for stderr
+	journal  error
+	sound    bool
+	quitting bool
+}
+
+// New makes a screen. It fails when the configuration lacks what no screen can do without.
+func New(c Config) (*Model, error) {
+	if c.Device.Judge == nil || c.Device.Health == nil || c.Now == nil {
+		return nil, fmt.Errorf("watch: config: judge, health and clock are needed")
+	}
+	if c.Lang != "en" {
+		c.Lang = "uk"
+	}
+	m := &Model{config: c, lang: c.Lang, dark: true, colors: colorprofile.ANSI256, sound: c.Sound,
+		view: map[[32]byte]sighting{}, recent: map[[32]byte]time.Time{}, sources: map[string]*sourceState{}}
+	_, _ = rand.Read(m.salt[:]) // never fails (crypto/rand)
+	if c.NoColor {
+		m.colors = colorprofile.ASCII
+	}
+	for _, s := range c.Sources {
+		m.sources[s.Name] = &sourceState{name: s.Name}
+		m.order = append(m.order, s.Name)
+	}
+	m.since = c.Now()
+	if m.guard = guardName(c.Guard); m.guard == "" {
+		m.over, m.overSince = overGuard, m.since
+	}
+	return m, nil
+}
+
+// guardName makes a name fit to be shown and kept.
+func guardName(name string) string {
+	name = strings.Join(strings.Fields(clean(name)), " ")
+	if r := []rune(name); len(r) > maxName {
+		name = strings.TrimSpace(string(r[:maxName]))
+	}
+	return name
+}
+
+// Messages of the loop.
+type (
+	beatMsg   time.Time
+	burstMsg  struct{}
+	healthMsg Health
+	itemMsg   struct {
+		source string
+		item   Item
+	}
+	judgedMsg struct {
+		sequence int
+		card     *card
+	}
+	confirmedMsg struct {
+		card    *card
+		verdict verifier.Verdict
+		journal error
+	}
+	challengeMsg struct {
+		challenge Challenge
+		symbol    *qr.Symbol
+		err       error
+	}
+	brokenMsg struct{ detail string }
+)
+
+// Init implements tea.Model.
+func (m *Model) Init() tea.Cmd {
+	return tea.Batch(heartbeat(), m.look(), tea.RequestBackgroundColor)
+}
+
+func heartbeat() tea.Cmd { return tea.Tick(beat, func(t time.Time) tea.Msg { return beatMsg(t) }) }
+
+// detailOf tells of a panic what may be told: errors of the Go runtime speak of the program alone.
+func detailOf(r any) string {
+	if err, ok := r.(runtime.Error); ok {
+		return err.Error()
+	}
+	return fmt.Sprintf("panic with a value of type %T", r)
+}
+
+// safely makes a command that never panics.
+func safely(do func() tea.Msg) tea.Cmd {
+	return func() (msg tea.Msg) {
+		defer func() {
+			if r := recover(); r != nil {
+				msg = brokenMsg{detailOf(r)}
+			}
+		}()
+		return do()
+	}
+}
+
+// Update implements tea.Model. A panic in it shows as cannot-confirm.
+func (m *Model) Update(msg tea.Msg) (model tea.Model, cmd tea.Cmd) {
+	defer func() {
+		if r := recover(); r != nil {
+			model, cmd = m, m.broken(detailOf(r))
+			if _, tick := msg.(beatMsg); tick {
+				cmd = tea.Batch(cmd, heartbeat())
+			}
+		}
+	}()
+	return m, m.update(msg)
+}
+
+// broken shows a fault of the screen itself.
+func (m *Model) broken(detail string) tea.Cmd {
+	m.faults++
+	m.detail = detail
+	now := m.config.Now()
+	m.drop()
+	m.over = overNone
+	m.current = &card{list: []judged{{verdict: fault()}}, at: now, shown: now, source: "", outcome: verifier.CannotConfirm}
+	m.judging, m.looking = 0, false
+	return m.bell(verifier.CannotConfirm)
+}
+
+func (m *Model) update(msg tea.Msg) tea.Cmd {
+	now := m.config.Now()
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		m.width, m.height, m.ready = min(max(msg.Width, 0), 1000), min(max(msg.Height, 0), 1000), true
+	case tea.ColorProfileMsg:
+		if !m.config.NoColor {
+			m.colors = msg.Profile
+		}
+	case tea.BackgroundColorMsg:
+		m.dark = msg.IsDark()
+	case tea.KeyPressMsg:
+		return m.press(msg, now)
+	case tea.PasteMsg:
+		if m.over == overGuard {
+			m.typeName(msg.Content)
+			return nil
+		}
+		m.burst.reset(now)
+		if len(msg.Content) <= maxBurst && len([]rune(msg.Content)) > fewKeys {
+			return m.scanned(msg.Content)
+		}
+	case burstMsg:
+		m.ticking = false
+		return m.expire(now)
+	case beatMsg:
+		return tea.Batch(heartbeat(), m.tick(now))
+	case healthMsg:
+		m.health, m.looked, m.looking = Health(msg), now, false
+	case itemMsg:
+		return m.item(msg.source, msg.item, now)
+	case judgedMsg:
+		return m.verdict(msg, now)
+	case confirmedMsg:
+		return m.confirmed(msg, now)
+	case challengeMsg:
+		m.waiting = false
+		if msg.err != nil {
+			m.say(m.t("запит не зроблено: ", "no challenge: ")+clean(msg.err.Error()), now)
+			return nil
+		}
+		m.leave()
+		m.challenge, m.symbol = msg.challenge, msg.symbol
+		m.open(overChallenge, now)
+	case brokenMsg:
+		return m.broken(msg.detail)
+	}
+	return nil
+}
+
+// say shows one line for a moment.
+func (m *Model) say(text string, now time.Time) { m.notice, m.noticed = text, now }
+
+// t picks the text of the reader's language.
+func (m *Model) t(uk, en string) string {
+	if m.lang == "en" {
+		return en
+	}
+	return uk
+}
+
+// tick is what time does to the screen.
+func (m *Model) tick(now time.Time) tea.Cmd {
+	var cmds []tea.Cmd
+	if m.notice != "" && now.Sub(m.noticed) > 4*time.Second {
+		m.notice = ""
+	}
+	if m.advice != "" && now.Sub(m.advised) > advising {
+		m.advice = ""
+	}
+	switch m.over {
+	case overChallenge:
+		if !now.Before(m.challenge.Expires) {
+			m.close()
+			m.say(m.t("час запиту вийшов: C — новий запит", "the challenge is over: C makes a new one"), now)
+		}
+	case overConfirm, overQuit:
+		if now.Sub(m.overSince) > asking {
+			m.close()
+		}
+	}
+	if c := m.current; c != nil {
+		held := now.Sub(c.shown)
+		switch {
+		case held < 0: // the clock was set back: nothing stays for ever
+			c.shown = now
+		case len(m.pending) > 0 && held >= hold(c) && m.over != overConfirm:
+			cmds = append(cmds, m.next(now))
+		case held >= dwell && m.over != overConfirm && m.over != overPhoto:
+			m.leave()
+		}
+	}
+	if m.judging != 0 && now.Sub(m.began) > judgeLimit {
+		// The judge does not answer. Nobody is let through by that, and the next reading gets a judge of its own.
+		m.faults++
+		m.detail = "no verdict within " + judgeLimit.String()
+		c := &card{list: []judged{{verdict: fault()}}, at: now, outcome: verifier.CannotConfirm}
+		m.judging = 0
+		cmds = append(cmds, m.enqueue(c, now), m.judge(now))
+	}
+	for key, s := range m.view {
+		if now.Sub(s.last) > foreign || s.ours && now.Sub(s.last) > inView {
+			delete(m.view, key)
+		}
+	}
+	for key, at := range m.recent {
+		if now.Sub(at) > samePerson || now.Before(at) {
+			delete(m.recent, key)
+		}
+	}
+	if !m.looking && (now.Sub(m.looked) >= healthTerm || now.Before(m.looked)) {
+		cmds = append(cmds, m.look())
+	}
+	return tea.Batch(cmds...)
+}
+
+func hold(c *card) time.Duration {
+	if outcomeOf(c.verdict()) == verifier.Accept {
+		return holdAccept
+	}
+	return holdOther
+}
+
+// look asks for the health of the device.
+func (m *Model) look() tea.Cmd {
+	m.looking = true
+	health, now := m.config.Device.Health, m.config.Now
+	return func() (msg tea.Msg) {
+		defer func() {
+			if r := recover(); r != nil {
+				msg = healthMsg{Code: verifier.Internal}
+			}
+		}()
+		return healthMsg(health(now()))
+	}
+}
+
+// item takes what a camera or reader gives.
+func (m *Model) item(source string, item Item, now time.Time) tea.Cmd {
+	s := m.sources[source]
+	if s == nil {
+		s = &sourceState{name: source}
+		m.sources[source] = s
+		m.order = append(m.order, source)
+	}
+	switch {
+	case item.Err != nil:
+		s.up, s.err = false, item.Err
+		return nil
+	case item.Up, item.Seen, len(item.Texts) > 0:
+		s.up, s.err = true, nil
+	}
+	if item.Seen {
+		m.advice, m.advised = clean(item.Advice), now
+		if m.advice == "" {
+			m.advice = m.t("бачу код, ще не прочитано", "a code is in view, not read yet")
+		}
+	}
+	if m.over == overGuard {
+		return nil // nobody is on duty
+	}
+	var fresh []string
+	for _, text := range item.Texts {
+		key := sha256.Sum256([]byte(text))
+		old, known := m.view[key]
+		if !known && len(m.view) >= maxInView {
+			clear(m.view) // a stream of ever new codes: remembering none is better than remembering without bound
+		}
+		own := strings.HasPrefix(text, credential.Prefix)
+		if !own && !known && (m.current != nil || m.over == overChallenge) {
+			continue // what is not ours never takes the place of a verdict or of a challenge
+		}
+		m.view[key] = sighting{now, own}
+		gap := foreign
+		if own {
+			gap = inView
+		}
+		if known && now.Sub(old.last) <= gap || m.challenge.Text != "" && text == m.challenge.Text {
+			continue
+		}
+		fresh = append(fresh, text)
+	}
+	if len(fresh) == 0 {
+		return nil
+	}
+	m.advice = ""
+	return m.read(inbox{texts: fresh, source: source}, now)
+}
+
+// scanned takes the text of a hand scanner.
+func (m *Model) scanned(text string) tea.Cmd {
+	now := m.config.Now()
+	in := inbox{source: "scanner"}
+	if m.config.Scanner != nil {
+		repaired, note, err := m.config.Scanner(text, m.lang)
+		if err != nil {
+			in.hurt, in.unread = err, true
+			return m.read(in, now)
+		}
+		text, in.note = repaired, note
+	}
+	if m.challenge.Text != "" && text == m.challenge.Text {
+		return nil // the scanner read our own challenge from the screen
+	}
+	in.texts = []string{text}
+	return m.read(in, now)
+}
+
+// read queues a reading for the judge.
+func (m *Model) read(in inbox, now time.Time) tea.Cmd {
+	if len(m.inbox) >= maxInbox {
+		m.lost++
+		return nil
+	}
+	if len(in.texts) > maxFrame {
+		m.lost += len(in.texts) - maxFrame
+		in.texts = oursFirst(in.texts)[:maxFrame]
+	}
+	m.inbox = append(m.inbox, in)
+	return m.judge(now)
+}
+
+// oursFirst puts the texts of service IDs before all others.
+func oursFirst(texts []string) []string {
+	out := make([]string, 0, len(texts))
+	for _, own := range [2]bool{true, false} {
+		for _, t := range texts {
+			if strings.HasPrefix(t, credential.Prefix) == own {
+				out = append(out, t)
+			}
+		}
+	}
+	return out
+}
+
+// judge gives the oldest reading to the judge, when he is free.
+func (m *Model) judge(now time.Time) tea.Cmd {
+	if m.judging != 0 || len(m.inbox) == 0 {
+		return nil
+	}
+	in := m.inbox[0]
+	m.inbox = append(m.inbox[:0:0], m.inbox[1:]...)
+	m.sequence++
+	m.judging, m.began = m.sequence, now
+	sequence, device, guard := m.sequence, m.config.Device, m.guard
+	base := Question{At: now, Level: m.config.Level, Lang: m.lang}
+	return func() tea.Msg {
+		return judgedMsg{sequence, judgeAll(device, in, base, guard)}
+	}
+}
+
+// judgeAll judges every text of a reading. A panic of the judge is cannot-confirm for that text.
+func judgeAll(d Device, in inbox, base Question, guard string) *card {
+	c := &card{source: in.source, note: in.note, hurt: in.hurt, at: base.At}
+	texts := oursFirst(in.texts)
+	if in.unread || len(texts) == 0 {
+		texts = []string{""}
+		base.Unread = true
+	}
+	for _, text := range texts {
+		q := base
+		q.Text = text
+		v := judgeOne(d, q)
+		c.list = append(c.list, judged{q, v, strings.HasPrefix(text, credential.Prefix)})
+		if err := keep(d, &v, guard, base.At); err != nil {
+			c.journal = err
+		}
+	}
+	// Service IDs decide before foreign codes, and among them the worst: nobody comes in behind another's green.
+	worst := 0
+	for i, j := range c.list {
+		first := c.list[worst]
+		if j.ours == first.ours && severity(outcomeOf(&j.verdict)) > severity(outcomeOf(&first.verdict)) {
+			worst = i
+		}
+	}
+	c.list[0], c.list[worst] = c.list[worst], c.list[0]
+	c.portrait(d)
+	return c
+}
+
+func judgeOne(d Device, q Question) (v verifier.Verdict) {
+	defer func() {
+		if recover() != nil {
+			v = fault()
+		}
+	}()
+	return d.Judge(q)
+}
+
+// keep writes the journal; a panic is an error.
+func keep(d Device, v *verifier.Verdict, guard string, at time.Time) (err error) {
+	if d.Journal == nil {
+		return nil
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("watch: journal: %s", detailOf(r))
+		}
+	}()
+	return d.Journal(v, guard, at)
+}
+
+// portrait fetches the picture of the deciding verdict's holder.
+func (c *card) portrait(d Device) {
+	v := c.verdict()
+	if v == nil || v.Holder == nil || !v.Holder.HasPhoto || d.Photo == nil {
+		return
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			c.photo, c.photoErr = nil, fmt.Errorf("watch: photo: %s", detailOf(r))
+		}
+	}()
+	data, err := d.Photo(v.Holder.PhotoHash)
+	if err == nil {
+		c.photo, err = openPicture(data, v.Holder.PhotoHash)
+	}
+	c.photoErr = err
+}
+
+// verdict takes what the judge says.
+func (m *Model) verdict(msg judgedMsg, now time.Time) tea.Cmd {
+	late := msg.sequence != m.judging
+	if !late {
+		m.judging = 0
+	}
+	if msg.card == nil || len(msg.card.list) == 0 {
+		msg.card = &card{list: []judged{{verdict: fault()}}, at: now}
+	}
+	if msg.card.journal != nil {
+		m.journal = msg.card.journal
+	}
+	msg.card.outcome = outcomeOf(msg.card.verdict())
+	if late && msg.card.outcome == verifier.Accept {
+		// It came after its reading was shown as cannot-confirm: whoever stood there may be gone.
+		msg.card.wipe()
+		return m.judge(now)
+	}
+	return tea.Batch(m.enqueue(msg.card, now), m.judge(now))
+}
+
+// enqueue shows a verdict now, or when the one on the screen has been there long enough.
+func (m *Model) enqueue(c *card, now time.Time) tea.Cmd {
+	c.outcome = outcomeOf(c.verdict())
+	if cur := m.current; cur != nil && len(m.pending) == 0 && m.sameHolder(cur, c) {
+		// The same phone with its next code: the verdict stays as it is, so that nothing flickers.
+		c.wipe()
+		return nil
+	}
+	if m.over == overChallenge && c.outcome != verifier.Refuse && c.verdict().Checks[verifier.CheckWindow].Result != verifier.NotRun {
+		// A code that answers nothing, perhaps of the same phone before it has read the challenge: go on waiting for the answer.
+		c.wipe()
+		m.say(m.t("це код без відповіді на запит: нехай відсканує запит", "this code does not answer: let the holder scan the challenge"), now)
+		return nil
+	}
+	if m.over == overHelp || m.over == overChallenge || m.over == overQuit {
+		m.close()
+	}
+	if cur := m.current; m.over == overGuard || cur != nil && (now.Sub(cur.shown) < hold(cur) || m.over == overConfirm) {
+		if len(m.pending) >= maxPending {
+			m.lost++
+			c.wipe()
+			return nil
+		}
+		m.pending = append(m.pending, c)
+		return nil
+	}
+	m.pending = append(m.pending, c)
+	return m.next(now)
+}
+
+// person names a holder by a number of this run that says nothing outside it.
+func (m *Model) person(c *card) (key [32]byte, ok bool) {
+	v := c.verdict()
+	if v == nil || v.Holder == nil || v.Issuer == nil {
+		return key, false
+	}
+	return sha256.Sum256([]byte(string(m.salt[:]) + v.Issuer.EDRPOU + "\x00" + v.Holder.Number)), true
+}
+
+// wasHere tells how long ago the person was accepted, 0 when not lately, and remembers that.
+func (m *Model) wasHere(c *card, now time.Time) time.Duration {
+	key, ok := m.person(c)
+	if !ok || c.outcome != verifier.Accept {
+		return 0
+	}
+	at, known := m.recent[key]
+	if len(m.recent) >= maxInView {
+		clear(m.recent)
+	}
+	m.recent[key] = now
+	if !known || now.Sub(at) > samePerson || c.verdict().Answered {
+		return 0
+	}
+	return max(now.Sub(at), time.Second)
+}
+
+// sameHolder tells whether a new verdict says nothing that the screen does not say already.
+func (m *Model) sameHolder(shown, c *card) bool {
+	a, okA := m.person(shown)
+	b, okB := m.person(c)
+	return okA && okB && a == b && len(shown.list) == 1 && len(c.list) == 1 && c.verdict().Level <= shown.verdict().Level &&
+		outcomeOf(shown.verdict()) == c.outcome && shown.verdict().Code == c.verdict().Code && !c.verdict().Answered
+}
+
+// next puts the first verdict that waits on the screen.
+func (m *Model) next(now time.Time) tea.Cmd {
+	m.leave()
+	if len(m.pending) == 0 || m.over == overGuard {
+		return nil
+	}
+	c := m.pending[0]
+	m.pending = append(m.pending[:0:0], m.pending[1:]...)
+	m.over, m.advice = overNone, ""
+	m.current, c.shown = c, now
+	m.number++
+	c.number = m.number
+	c.ago = m.wasHere(c, now)
+	if c.ago == 0 {
+		m.counts[min(int(c.outcome), len(m.counts)-1)]++
+		c.counted = true
+	}
+	if m.photoOnScreen() {
+		c.seen = true
+	}
+	return m.bell(c.outcome)
+}
+
+// leave takes the verdict off the screen and forgets the person.
+func (m *Model) leave() {
+	if m.current == nil {
+		return
+	}
+	m.traces = append(m.traces, trace{m.current.outcome, m.current.at})
+	if len(m.traces) > 5 {
+		m.traces = m.traces[len(m.traces)-5:]
+	}
+	m.drop()
+	if m.over == overPhoto || m.over == overConfirm {
+		m.close()
+	}
+}
+
+// drop forgets the verdict on the screen.
+func (m *Model) drop() {
+	m.current.wipe()
+	m.current = nil
+}
+
+// open lays something over the screen.
+func (m *Model) open(o overlay, now time.Time) {
+	m.over, m.overSince, m.typed, m.code = o, now, "", ""
+}
+
+// close takes away what lies over the screen.
+func (m *Model) close() {
+	if m.over == overChallenge {
+		m.symbol = nil
+	}
+	m.over, m.typed, m.code = overNone, "", ""
+}
+
+// press takes a key.
+func (m *Model) press(msg tea.KeyPressMsg, now time.Time) tea.Cmd {
+	key := msg.Key()
+	if msg.String() == "ctrl+c" {
+		if m.over == overQuit {
+			return m.quit()
+		}
+		m.open(overQuit, now)
+		return nil
+	}
+	if m.over == overGuard {
+		return m.nameKey(msg, now)
+	}
+	switch {
+	case key.Code == tea.KeyEnter || key.Code == tea.KeyKpEnter || key.Code == tea.KeyTab:
+		scan, person := m.burst.pressEnter(now)
+		switch {
+		case scan != "":
+			return m.scanned(scan)
+		case person:
+			return m.act("enter", now)
+		}
+		return nil
+	case key.Text != "" && key.Mod&(tea.ModCtrl|tea.ModAlt|tea.ModMeta|tea.ModSuper|tea.ModHyper) == 0:
+		m.burst.key(key.Text, now)
+		return m.rearm()
+	case key.Code == tea.KeyEscape:
+		m.burst.reset(time.Time{})
+		return m.act("esc", now)
+	}
+	return nil
+}
+
+// rearm looks at the burst when it may be over.
+func (m *Model) rearm() tea.Cmd {
+	if m.ticking || m.burst.empty() {
+		return nil
+	}
+	m.ticking = true
+	return tea.Tick(m.burst.wait(), func(time.Time) tea.Msg { return burstMsg{} })
+}
+
+// expire ends a burst that nothing follows.
+func (m *Model) expire(now time.Time) tea.Cmd {
+	scan, keys := m.burst.expire(now)
+	switch {
+	case scan != "":
+		return m.scanned(scan)
+	case m.over == overConfirm && keys != "":
+		var cmds []tea.Cmd
+		for _, r := range keys { // two digits may come quickly
+			if m.over == overConfirm {
+				cmds = append(cmds, m.confirming(string(r), now))
+			}
+		}
+		return tea.Batch(cmds...)
+	case utf8.RuneCountInString(keys) == 1:
+		return m.act(keys, now)
+	}
+	return m.rearm()
+}
+
+// act does what a person's key asks for.
+func (m *Model) act(key string, now time.Time) tea.Cmd {
+	k := command(key)
+	switch m.over {
+	case overConfirm:
+		return m.confirming(k, now)
+	case overQuit:
+		// «т» is the key N of a Latin layout, so the letters are looked at as they are typed.
+		switch strings.ToLower(key) {
+		case "y", "т", "enter":
+			return m.quit()
+		}
+		m.close()
+		return nil
+	case overHelp, overPhoto, overChallenge:
+		over := m.over
+		if k == "c" && over == overChallenge {
+			return m.ask(now)
+		}
+		m.close()
+		if k == "esc" || k == " " || k == "enter" || k == "h" || k == "?" || k == "p" || k == "c" {
+			return nil
+		}
+	}
+	switch k {
+	case " ", "esc", "enter":
+		if len(m.pending) > 0 {
+			return m.next(now)
+		}
+		m.leave()
+	case "c":
+		return m.ask(now)
+	case "f":
+		return m.startConfirm(false, now)
+	case "k":
+		return m.startConfirm(true, now)
+	case "p":
+		if m.current != nil && m.current.photo != nil && m.photoFits() {
+			m.open(overPhoto, now)
+			m.current.seen = true
+		} else if m.current != nil {
+			m.say(m.whyNoPhoto(), now)
+		}
+	case "s":
+		m.sound = !m.sound
+	case "l":
+		if m.lang == "uk" {
+			m.lang = "en"
+		} else {
+			m.lang = "uk"
+		}
+	case "h", "?":
+		m.open(overHelp, now)
+	case "g":
+		m.leave()
+		m.name = ""
+		m.open(overGuard, now)
+	case "q":
+		m.open(overQuit, now)
+	}
+	return nil
+}
+
+func (m *Model) quit() tea.Cmd {
+	m.leave()
+	for _, c := range m.pending {
+		c.wipe()
+	}
+	m.pending, m.inbox = nil, nil
+	m.burst.reset(time.Time{})
+	m.quitting = true
+	return tea.Quit
+}
+
+// ask makes a challenge.
+func (m *Model) ask(now time.Time) tea.Cmd {
+	if m.config.Device.Challenge == nil {
+		m.say(m.t("запиту немає: ", "no challenge: ")+m.config.Device.NoChallenge, now)
+		return nil
+	}
+	if m.waiting {
+		return nil
+	}
+	m.waiting = true
+	make, clock := m.config.Device.Challenge, m.config.Now
+	return func() (msg tea.Msg) {
+		defer func() {
+			if r := recover(); r != nil {
+				msg = challengeMsg{err: fmt.Errorf("%s", detailOf(r))}
+			}
+		}()
+		c, err := make(clock())
+		if err != nil {
+			return challengeMsg{err: err}
+		}
+		symbol, err := qr.Encode(c.Text)
+		return challengeMsg{c, symbol, err}
+	}
+}
+
+// startConfirm asks the guard to state that the face was compared: by digits that stand on the screen, which no scanned code
+// can know.
+func (m *Model) startConfirm(plastic bool, now time.Time) tea.Cmd {
+	c := m.current
+	v := c.verdict()
+	switch {
+	case c == nil || v == nil:
+		return nil
+	case m.config.Device.Confirm == nil || v.Holder == nil || outcomeOf(v) == verifier.Refuse:
+		m.say(m.t("тут звіряти нічого", "nothing to compare here"), now)
+		return nil
+	case !v.Answered:
+		m.say(m.t("спершу запит перевіряльника: C", "first a challenge: C"), now)
+		return nil
+	case v.Level >= verifier.L3:
+		m.say(m.t("уже звірено", "compared already"), now)
+		return nil
+	case !plastic && c.photo == nil:
+		m.say(m.whyNoPhoto(), now)
+		return nil
+	case !plastic && !c.seen:
+		m.say(m.t("спершу подивіться на світлину: P", "look at the photo first: P"), now)
+		return nil
+	}
+	m.open(overConfirm, now)
+	m.plastic = plastic
+	n, err := rand.Int(rand.Reader, big.NewInt(90))
+	if err != nil {
+		m.close()
+		return nil
+	}
+	m.code = fmt.Sprint(10 + n.Int64())
+	return nil
+}
+
+// whyNoPhoto tells why no picture is shown.
+func (m *Model) whyNoPhoto() string {
+	c := m.current
+	v := c.verdict()
+	switch {
+	case v == nil || v.Holder == nil || !v.Holder.HasPhoto:
+		return m.t("у посвідченні немає світлини", "the ID has no photo")
+	case m.config.Device.Photo == nil:
+		return m.t("світлин немає: ", "no photos: ") + m.config.Device.NoPhoto
+	case c.photoErr != nil:
+		return m.t("світлини немає: ", "no photo: ") + clean(c.photoErr.Error())
+	}
+	return m.t("для світлини замало місця: збільште вікно", "no room for the photo: enlarge the window")
+}
+
+// confirming takes the digits that the guard repeats.
+func (m *Model) confirming(key string, now time.Time) tea.Cmd {
+	if len(key) != 1 || key[0] < '0' || key[0] > '9' {
+		m.close()
+		return nil
+	}
+	m.typed += key
+	if len(m.typed) < len(m.code) {
+		return nil
+	}
+	right, plastic := m.typed == m.code, m.plastic
+	m.close()
+	c := m.current
+	if !right || c == nil || len(c.list) == 0 {
+		m.say(m.t("інші цифри: не зараховано", "other digits: not counted"), now)
+		return nil
+	}
+	photo := verifier.Photo{Kind: verifier.PhotoPlastic}
+	if !plastic {
+		if c.photo == nil || !c.seen {
+			return nil
+		}
+		photo = verifier.Photo{Kind: verifier.PhotoMatched, Hash: c.photo.hash}
+	}
+	device, guard, first := m.config.Device, m.guard, c.list[0]
+	q := first.question
+	q.At, q.Lang = now, m.lang
+	return func() tea.Msg {
+		v := func() (v verifier.Verdict) {
+			defer func() {
+				if recover() != nil {
+					v = fault()
+				}
+			}()
+			return device.Confirm(q, first.verdict, photo)
+		}()
+		return confirmedMsg{c, v, keep(device, &v, guard, q.At)}
+	}
+}
+
+// confirmed puts the verdict with the compared photo in the place of the first one.
+func (m *Model) confirmed(msg confirmedMsg, now time.Time) tea.Cmd {
+	if msg.journal != nil {
+		m.journal = msg.journal
+	}
+	c := m.current
+	if c == nil || c != msg.card || len(c.list) == 0 {
+		return nil // the person has left the screen
+	}
+	if c.counted {
+		m.counts[min(int(c.outcome), len(m.counts)-1)]--
+	}
+	c.list[0].verdict = msg.verdict
+	c.outcome, c.shown, c.counted = outcomeOf(c.verdict()), now, true
+	m.counts[min(int(c.outcome), len(m.counts)-1)]++
+	return m.bell(c.outcome)
+}
+
+// nameKey takes a key while the guard's name is asked for. A scanner may be held to a phone at that moment too.
+func (m *Model) nameKey(msg tea.KeyPressMsg, now time.Time) tea.Cmd {
+	key := msg.Key()
+	switch {
+	case key.Code == tea.KeyEnter || key.Code == tea.KeyKpEnter:
+		if strings.HasPrefix(m.name, credential.Prefix) || utf8.RuneCountInString(m.name) > maxName {
+			m.name = ""
+			m.say(m.t("спершу ім'я вартового, тоді коди", "first the guard's name, then codes"), now)
+			return nil
+		}
+		name := guardName(m.name)
+		if name == "" {
+			return nil
+		}
+		m.guard, m.name = name, ""
+		m.since, m.counts, m.number, m.traces, m.lost = now, [3]int{}, 0, nil, 0
+		m.close()
+		return m.next(now)
+	case key.Code == tea.KeyBackspace:
+		if r := []rune(m.name); len(r) > 0 {
+			m.name = string(r[:len(r)-1])
+		}
+	case key.Code == tea.KeyEscape:
+		m.name = ""
+		if m.guard != "" {
+			m.close()
+		}
+	case key.Text != "" && key.Mod&(tea.ModCtrl|tea.ModAlt) == 0:
+		m.typeName(key.Text)
+	}
+	return nil
+}
+
+func (m *Model) typeName(text string) {
+	if len(m.name) < maxBurst {
+		m.name += strings.Map(func(r rune) rune {
+			if r < ' ' || r == 0x7f {
+				return -1
+			}
+			return r
+		}, text)
+	}
+}
+
+// bell sounds the tone of an outcome: one stroke accepts, two do not confirm, three refuse.
+func (m *Model) bell(o verifier.Outcome) tea.Cmd {
+	if !m.sound {
+		return nil
+	}
+	strokes := 3
+	switch o {
+	case verifier.Accept:
+		strokes = 1
+	case verifier.CannotConfirm:
+		strokes = 2
+	}
+	var cmds []tea.Cmd
+	for i := range strokes {
+		if i > 0 {
+			cmds = append(cmds, tea.Tick(180*time.Millisecond, func(time.Time) tea.Msg { return nil }))
+		}
+		cmds = append(cmds, tea.Raw("\a"))
+	}
+	return tea.Sequence(cmds...)
+}
