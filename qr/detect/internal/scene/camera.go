@@ -28,6 +28,8 @@ type shot struct {
 	grain    float64 // share of the noise that spans neighbouring pixels
 	sharpen  float64 // strength of the camera's sharpening
 	glares   []spot
+	focal    float64 // focal length, of the frame's width: 0.65 sees 75 degrees, 1 sees 53
+	barrel   float64 // distortion of the lens: how far a corner of the frame is seen inward, of the half diagonal
 	exposure float64 // brightness of the surroundings against the screen's
 }
 
@@ -47,9 +49,8 @@ type layer struct {
 
 // view gives the homography from the surface's pixels to the camera's for a
 // surface whose point (cx, cy) is seen at (x, y) with scale camera pixels to a
-// surface pixel.
-func view(w, h int, cx, cy, x, y, scale, tilt, toward, roll float64) matrix {
-	focal := 1.15 * float64(w)
+// surface pixel, by a lens whose focal length is given in camera pixels.
+func view(w, h int, focal, cx, cy, x, y, scale, tilt, toward, roll float64) matrix {
 	distance := focal / scale
 	st, ct := sinCos(tilt)
 	sd, cd := sinCos(toward)
@@ -104,11 +105,17 @@ const taps = 4
 func expose(s *shot, layers []layer) *plane {
 	p := &plane{s.w, s.h, make([]int32, s.w*s.h)}
 	damp := newAttenuation(s)
+	diagonal := 4 / float64(s.w*s.w+s.h*s.h)
 	for y := range s.h {
 		out := p.pix[y*s.w:][:s.w]
 		for x := range out {
 			var sum, n, light int32
 			fx, fy := float64(x)+0.5, float64(y)+0.5
+			if s.barrel != 0 {
+				dx, dy := fx-float64(s.w)/2, fy-float64(s.h)/2
+				far := 1 + float64(s.barrel*(float64(dx*dx)+float64(dy*dy)))*diagonal
+				fx, fy = float64(s.w)/2+float64(dx*far), float64(s.h)/2+float64(dy*far)
+			}
 			for _, l := range layers {
 				m := &l.toSurface
 				w := float64(m[6]*fx) + float64(m[7]*fy) + m[8]
@@ -375,9 +382,9 @@ func (p *plane) grain(s *shot, d *dice) {
 		for x := range row {
 			around := a[x] + a[x+2] + c[x] + c[x+2] + 2*(a[x+1]+c[x+1]+b[x]+b[x+2]) + 4*b[x+1]
 			n := int64(alone)*int64(b[x+1]) + int64(group)*int64(around)/16
-			// Shot noise: three quarters of it in black, all of it in white.
+			// Shot noise: seven eighths of it in black, all of it in white.
 			bright := int64(max(0, min(65535, row[x])))
-			row[x] += int32((n >> 16) * (49152 + bright/4) >> 16)
+			row[x] += int32((n >> 16) * (57344 + bright/8) >> 16)
 		}
 	}
 }
