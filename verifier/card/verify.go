@@ -61,7 +61,9 @@ type Reading struct {
 	UID    []byte // number with which the card answered the reader, 4 to 32 bytes
 	PIN    bool   // the card has verified its holder's PIN in this session
 
-	Err error // why reading ended early; nil when all that the card gives was read
+	Withheld []Withheld // what the card did not give, for whoever reads along; no verdict rests on it
+	Counts   nfc.Counts // what the reading cost
+	Err      error      // why reading ended early; nil when all that the card gives was read
 }
 
 // Profile tells what the card answered to, by the strongest that was read.
@@ -344,7 +346,7 @@ func (j *judge) judgeNumber() verifier.Verdict {
 		return j.Finish(checkRead)
 	}
 	body, status, found := j.look(trust.CarrierNumber, j.in.UID)
-	if !found {
+	if !found || randomUID(j.in.UID) {
 		if !j.damaged() {
 			j.Fail(checkProfile, verifier.CardForeign, none)
 		}
@@ -356,6 +358,9 @@ func (j *judge) judgeNumber() verifier.Verdict {
 	j.Level(verifier.L0, nil, false)
 	return j.Finish(checkRead, checkProfile, checkKey)
 }
+
+// randomUID reports a number that the card chose for this field only (ISO/IEC 14443-3, Section 6.5.4): it names nothing.
+func randomUID(uid []byte) bool { return len(uid) == 4 && uid[0] == 0x08 }
 
 // judgeKey runs the check card-key: the card signed the challenge with the key of its certificate, by the one algorithm that
 // key has.
@@ -542,13 +547,17 @@ func (j *judge) judgeBinding() {
 	switch {
 	case err != nil:
 		j.Fail(checkStructure, verifier.CardMalformed, none)
-	case n.fascn == nil && n.uuid == nil,
-		n.fascn != nil && !bytes.Equal(n.fascn, j.chuid.FASCN[:]),
-		n.uuid != nil && !bytes.Equal(n.uuid, j.chuid.GUID[:]):
+	case !bound(n, j.chuid):
 		j.Fail(checkBinding, verifier.CardBinding, none)
 	default:
 		j.Pass(checkBinding)
 	}
+}
+
+// bound reports whether every identifier of a certificate is that of the CHUID, and whether there is one.
+func bound(n names, chuid *nfc.CHUID) bool {
+	return (n.fascn != nil || n.uuid != nil) &&
+		(n.fascn == nil || bytes.Equal(n.fascn, chuid.FASCN[:])) && (n.uuid == nil || bytes.Equal(n.uuid, chuid.GUID[:]))
 }
 
 // judgeTerm runs the check validity on the CHUID. Its day of expiry counts to the end, in UTC.
