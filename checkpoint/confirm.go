@@ -42,7 +42,10 @@ func (s *State) ConfirmPhoto(in verifier.Input, photo verifier.Photo, now time.T
 		}
 		if in.Nonce != nil {
 			in.Nonce = func(nonce [16]byte, replayKey [32]byte) verifier.ChallengeState {
-				return book.confirm(nonce, replayKey, now)
+				if state := book.confirm(nonce, replayKey, now); !late || state != verifier.ChallengeOpen {
+					return state
+				}
+				return verifier.ChallengeUsed
 			}
 		}
 		v = verifier.Verify(in)
