@@ -2,9 +2,7 @@ package verifycli
 
 import (
 	"errors"
-	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,7 +14,6 @@ import (
 	"github.com/posvid/posvid/crypto/keys"
 	"github.com/posvid/posvid/locale"
 	"github.com/posvid/posvid/qr/source"
-	"github.com/posvid/posvid/trust"
 	"github.com/posvid/posvid/verifier"
 )
 
@@ -117,6 +114,9 @@ func (p *Program) device(state *checkpoint.State, o watchOptions) (watch.Device,
 		Judge: func(q watch.Question) verifier.Verdict {
 			return state.Verify(verifier.Input{Text: q.Text, Unread: q.Unread, At: q.At, MinLevel: q.Level, Lang: q.Lang}, checkpoint.Gate{Record: true})
 		},
+		Confirm: func(q watch.Question, photo verifier.Photo, at time.Time) verifier.Verdict {
+			return state.ConfirmPhoto(verifier.Input{Text: q.Text, At: q.At, MinLevel: q.Level, Lang: q.Lang}, photo, at)
+		},
 		Health: func(at time.Time) watch.Health { return p.health(state, at) },
 	}
 	info, err := state.Info(env.Now())
@@ -127,9 +127,10 @@ func (p *Program) device(state *checkpoint.State, o watchOptions) (watch.Device,
 	if err != nil {
 		return d, err
 	}
+	p.attachJournal(&d, state)
 	d.NoChallenge, d.NoPhoto = why, why
 	if why == "" {
-		d.NoPhoto = env.T("пакета світлин не встановлено", "no photo pack is installed")
+		p.attachPhotos(&d, state, key)
 		if info.VerifierID == 0 {
 			d.NoChallenge = env.T("пристрій не допущено: встановіть набір довіри з його записом", "the device is not admitted: install a bundle that has it")
 		} else {
@@ -218,16 +219,76 @@ func (p *Program) health(state *checkpoint.State, at time.Time) watch.Health {
 	return h
 }
 
-// cameraSources are the cameras that were asked for.
-func (p *Program) cameraSources(names []string) []watch.Source {
-	var all []watch.Source
-	for _, name := range names {
-		if name == "none" || strings.TrimSpace(name) == "" {
-			continue
+// attachPhotos lets the screen show portraits from the installed packs.
+func (p *Program) attachPhotos(d *watch.Device, state *checkpoint.State, key keys.VerifierPrivateKey) {
+	env := p.Env
+	packs, err := state.PhotoPacks()
+	switch {
+	case err != nil:
+		d.NoPhoto = env.T("тека стану не читається", "the state folder cannot be read")
+	case len(packs) == 0:
+		d.NoPhoto = env.T("пакета світлин не встановлено (posvid-verify photos install)", "no photo pack is installed (posvid-verify photos install)")
+	default:
+		d.Photo = func(hash [20]byte) ([]byte, error) {
+			data, err := state.Photo(hash, key, env.Now())
+			return data, p.photoWords(err)
 		}
-		fmt.Fprintln(p.Env.Stderr, name)
 	}
-	return all
 }
 
-var _ = trust.ClassNone
+// photoWords tells a guard why there is no picture.
+func (p *Program) photoWords(err error) error {
+	env := p.Env
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, checkpoint.ErrNoPhoto):
+		return env.Err("її немає в пакетах цього пристрою", "it is not in this device's packs")
+	case errors.Is(err, checkpoint.ErrPhotoHash):
+		return env.Err("ЗОБРАЖЕННЯ ПІДМІНЕНО: хеш не той, що в посвідченні", "THE PICTURE WAS REPLACED: its hash is not that of the ID")
+	case errors.Is(err, checkpoint.ErrPhotosOld):
+		return env.Err("пакет світлин застарів, встановіть свіжий", "the photo pack is too old, install a fresh one")
+	case errors.Is(err, checkpoint.ErrPhotosOther):
+		return env.Err("пакет світлин не для цього пристрою", "the photo pack is not for this device")
+	}
+	return env.Err("пакет світлин не читається", "the photo pack cannot be read")
+}
+
+// attachJournal lets the screen keep what it decided, when this device has a journal.
+func (p *Program) attachJournal(d *watch.Device, state *checkpoint.State) {
+	env := p.Env
+	journal, err := state.OpenJournal(env.Now())
+	switch {
+	case err == nil:
+		d.Journal = func(e watch.Event) error {
+			from := checkpoint.SourceCamera
+			if e.Source == watch.Hand {
+				from = checkpoint.SourceScanner
+			}
+			return p.journalWords(journal.Append(checkpoint.Event{At: e.At, Guard: e.Guard, Source: from, Verdict: e.Verdict,
+				Shift: locale.Kyiv(e.Shift).Format("2006-01-02 15:04")}))
+		}
+	default:
+		d.NoJournal = env.T("не ведеться: ", "not kept: ") + p.journalWords(err).Error()
+	}
+}
+
+// journalWords tells a guard why nothing is written.
+func (p *Program) journalWords(err error) error {
+	env := p.Env
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, checkpoint.ErrJournalOff):
+		return env.Err("вимкнено (0 діб)", "switched off (0 days)")
+	case errors.Is(err, checkpoint.ErrNotEnrolled):
+		return env.Err("пристрій не допущено", "the device is not admitted")
+	case errors.Is(err, checkpoint.ErrNoPin), errors.Is(err, checkpoint.ErrNoBundle):
+		return env.Err("немає набору довіри", "no trust bundle")
+	case errors.Is(err, checkpoint.ErrJournalFull):
+		return env.Err("журнал цієї доби повний", "this day's journal is full")
+	case errors.Is(err, checkpoint.ErrDisk):
+		return env.Err("диск не пише", "the disk does not write")
+	}
+	return env.Err("журнал пошкоджено", "the journal is damaged")
+}

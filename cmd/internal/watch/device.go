@@ -30,20 +30,33 @@ type Challenge struct {
 type Device struct {
 	// Judge decides about a code, and remembers it.
 	Judge func(Question) verifier.Verdict
-	// Confirm judges an answer once more that Judge has judged, now with the photo that the guard compared.
-	Confirm func(q Question, first verifier.Verdict, photo verifier.Photo) verifier.Verdict
+	// Confirm judges an answer once more that Judge has judged, now with the photo that the guard compared. q is the question
+	// as Judge had it, at is now.
+	Confirm func(q Question, photo verifier.Photo, at time.Time) verifier.Verdict
 	// Challenge makes a challenge of this device.
 	Challenge   func(at time.Time) (Challenge, error)
 	NoChallenge string
 	// Photo gives the picture with a hash: a JPEG, which the screen hashes again before it shows it.
 	Photo   func(hash [20]byte) ([]byte, error)
 	NoPhoto string
-	// Journal keeps a verdict for the shift of a guard.
-	Journal   func(v *verifier.Verdict, guard string, at time.Time) error
+	// Journal keeps a verdict. Its error is shown; the verdict stands.
+	Journal   func(Event) error
 	NoJournal string
 	// Health tells what stands in the way of any confirmation.
 	Health func(at time.Time) Health
 }
+
+// Event is a verdict for the journal.
+type Event struct {
+	Verdict *verifier.Verdict
+	At      time.Time
+	Guard   string
+	Shift   time.Time // when the guard came on duty
+	Source  string    // name of a Source, or Hand
+}
+
+// Hand is the source of what a hand scanner typed.
+const Hand = "scanner"
 
 // Health is the state of the device, apart from any code.
 type Health struct {
@@ -66,8 +79,8 @@ type Item struct {
 	Err    error    // the source does not work: the screen says so; it goes on by itself
 }
 
-// Source is a camera or a reader. Run gives its items until the context ends; it may not return before. The screen calls it
-// in a goroutine of its own and starts it again, after a pause, when it panics.
+// Source is a camera or a reader. Run gives its items until the context ends. The screen calls it in a goroutine of its own
+// and starts it again, after a pause, when it has returned or panicked.
 type Source struct {
 	Name string // "/dev/video0", as a person knows it
 	Run  func(ctx context.Context, give func(Item))

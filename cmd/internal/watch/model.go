@@ -521,7 +521,7 @@ func (m *Model) item(source string, item Item, now time.Time) tea.Cmd {
 // scanned takes the text of a hand scanner.
 func (m *Model) scanned(text string) tea.Cmd {
 	now := m.config.Now()
-	in := inbox{source: "scanner"}
+	in := inbox{source: Hand}
 	if m.config.Scanner != nil {
 		repaired, note, err := m.config.Scanner(text, m.lang)
 		if err != nil {
@@ -573,15 +573,20 @@ func (m *Model) judge(now time.Time) tea.Cmd {
 	m.inbox = append(m.inbox[:0:0], m.inbox[1:]...)
 	m.sequence++
 	m.judging, m.began = m.sequence, now
-	sequence, device, guard := m.sequence, m.config.Device, m.guard
+	sequence, device, event := m.sequence, m.config.Device, m.event(in.source, now)
 	base := Question{At: now, Level: m.config.Level, Lang: m.lang}
 	return func() tea.Msg {
-		return judgedMsg{sequence, judgeAll(device, in, base, guard)}
+		return judgedMsg{sequence, judgeAll(device, in, base, event)}
 	}
 }
 
+// event is what the journal is told beside the verdict.
+func (m *Model) event(source string, at time.Time) Event {
+	return Event{At: at, Guard: m.guard, Shift: m.since, Source: source}
+}
+
 // judgeAll judges every text of a reading. A panic of the judge is cannot-confirm for that text.
-func judgeAll(d Device, in inbox, base Question, guard string) *card {
+func judgeAll(d Device, in inbox, base Question, event Event) *card {
 	c := &card{source: in.source, note: in.note, hurt: in.hurt, at: base.At}
 	texts := oursFirst(in.texts)
 	if in.unread || len(texts) == 0 {
@@ -593,7 +598,7 @@ func judgeAll(d Device, in inbox, base Question, guard string) *card {
 		q.Text = text
 		v := judgeOne(d, q)
 		c.list = append(c.list, judged{q, v, strings.HasPrefix(text, credential.Prefix)})
-		if err := keep(d, &v, guard, base.At); err != nil {
+		if err := keep(d, event, &v); err != nil {
 			c.journal = err
 		}
 	}
@@ -620,7 +625,7 @@ func judgeOne(d Device, q Question) (v verifier.Verdict) {
 }
 
 // keep writes the journal; a panic is an error.
-func keep(d Device, v *verifier.Verdict, guard string, at time.Time) (err error) {
+func keep(d Device, e Event, v *verifier.Verdict) (err error) {
 	if d.Journal == nil {
 		return nil
 	}
@@ -629,7 +634,8 @@ func keep(d Device, v *verifier.Verdict, guard string, at time.Time) (err error)
 			err = fmt.Errorf("watch: journal: %s", detailOf(r))
 		}
 	}()
-	return d.Journal(v, guard, at)
+	e.Verdict = v
+	return d.Journal(e)
 }
 
 // portrait fetches the picture of the deciding verdict's holder.
@@ -1028,9 +1034,9 @@ func (m *Model) confirming(key string, now time.Time) tea.Cmd {
 		}
 		photo = verifier.Photo{Kind: verifier.PhotoMatched, Hash: c.photo.hash}
 	}
-	device, guard, first := m.config.Device, m.guard, c.list[0]
+	device, event, first := m.config.Device, m.event(c.source, now), c.list[0]
 	q := first.question
-	q.At, q.Lang = now, m.lang
+	q.Lang = m.lang
 	return func() tea.Msg {
 		v := func() (v verifier.Verdict) {
 			defer func() {
@@ -1038,9 +1044,9 @@ func (m *Model) confirming(key string, now time.Time) tea.Cmd {
 					v = fault()
 				}
 			}()
-			return device.Confirm(q, first.verdict, photo)
+			return device.Confirm(q, photo, now)
 		}()
-		return confirmedMsg{c, v, keep(device, &v, guard, q.At)}
+		return confirmedMsg{c, v, keep(device, event, &v)}
 	}
 }
 

@@ -47,25 +47,38 @@ func octagon(n int) *bitmap {
 	return b
 }
 
+// question is the question mark of the triangle, drawn for a triangle of about 12 dots.
+var question = [...]string{
+	".####.",
+	"##..##",
+	"....##",
+	"..###.",
+	"..##..",
+	"......",
+	"..##..",
+}
+
 func triangle(n int) *bitmap {
-	w := n + n/4
+	w := n*5/4 + n/8
 	w += w % 2
 	b := newBitmap(w, n)
 	for y := range n {
-		half := max((y+1)*w/(2*n), 1)
+		half := max((y+2)*w/(2*(n+1)), 1)
 		b.fill(w/2-half, y, w/2+half, y+1, true)
 	}
-	// The question mark, in the lower two thirds.
-	t := max(n/8, 1)
-	c := w / 2
-	top := n * 38 / 100
-	q := max(n/4, 3)
-	b.fill(c-q/2, top, c+q/2, top+t, false)
-	b.fill(c-q/2, top, c-q/2+t, top+t+max(t/2, 1), false)
-	b.fill(c+q/2-t, top, c+q/2, top+q*2/3+t/2, false)
-	b.fill(c-t/2, top+q*2/3, c+q/2, top+q*2/3+t, false)
-	b.fill(c-t/2, top+q*2/3, c-t/2+t, top+q+t, false)
-	b.fill(c-t/2, n-2*t, c-t/2+t, n-t, false)
+	// The question mark stands in the lower part, as large as the slanted sides leave room for.
+	h := max(n*62/100, 5)
+	qw := max(h*6/7, 4)
+	qw += qw % 2
+	top := n - h - max(n/12, 1) + 1
+	for y := range h {
+		row := question[y*len(question)/h]
+		for x := range qw {
+			if row[x*len(row)/qw] == '#' {
+				b.put(w/2-qw/2+x, top+y, false)
+			}
+		}
+	}
 	return b
 }
 

@@ -192,12 +192,15 @@ func (m *Model) waitingWords() string {
 
 // header is the first line: who is on duty, where, and the time.
 func (m *Model) header(p paint) []string {
-	left := " " + m.t("ПЕРЕВІРКА ПОСВІДЧЕНЬ", "SERVICE ID CHECK")
+	left := ""
+	if m.guard != "" {
+		left += " " + m.t("вартовий ", "guard ") + m.guard
+	}
 	if m.health.Name != "" {
 		left += " · " + clean(m.health.Name)
 	}
-	if m.guard != "" {
-		left += " · " + m.t("вартовий ", "guard ") + m.guard
+	if left == "" || m.width >= 110 {
+		left = " " + m.t("ПЕРЕВІРКА ПОСВІДЧЕНЬ", "SERVICE ID CHECK") + strings.Replace(left, " ", " · ", 1)
 	}
 	clock := locale.Kyiv(m.config.Now()).Format("02.01.2006 15:04:05") + " "
 	lines := []string{p.bar.Render(pad(left, m.width-width(clock)-1) + " " + clock)}
@@ -488,7 +491,7 @@ func (m *Model) drawBanner(word string, o verifier.Outcome, style lipgloss.Style
 	if inner < 3 {
 		inner = rows
 	}
-	cols := m.width - 4
+	cols := m.width - 2
 	var picture *bitmap
 	// The largest letters that leave room for the sign: beside the whole word, or beside its first line.
 	for budget := inner; budget >= 3 && picture == nil; budget-- {
@@ -502,10 +505,11 @@ func (m *Model) drawBanner(word string, o verifier.Outcome, style lipgloss.Style
 		}
 		s := sign(o, tall/2)
 		switch full := sign(o, letters.h/2); {
-		case full.w+3+letters.w <= cols:
-			picture = newBitmap(full.w+3+letters.w, letters.h)
+		case full.w+2+letters.w <= cols:
+			gap := min(cols-full.w-letters.w, 4)
+			picture = newBitmap(full.w+gap+letters.w, letters.h)
 			picture.draw(full, 0, 0)
-			picture.draw(letters, full.w+3, 0)
+			picture.draw(letters, full.w+gap, 0)
 		case len(lines) > 1:
 			picture = newBitmap(letters.w, letters.h)
 			picture.draw(letters, 0, 0)
@@ -560,9 +564,9 @@ func (m *Model) plan(c *card) plan {
 	}
 	foot := 3
 	free := m.height - pl.head - foot
-	most, least := 9, 6
+	most, least := 9, 8
 	if c.outcome == verifier.CannotConfirm {
-		most, least = 13, 9
+		most, least = 13, 11
 	}
 	if m.height > 24 {
 		grow := (m.height - 24) / 2
