@@ -17,6 +17,9 @@ const (
 	RoleOperator = "operator"
 	RoleRoot     = "root"
 	RoleBundle   = "bundle"
+
+	RoleCardAuthority = "card-authority" // certifies the cards of a body (X.509)
+	RoleCardContent   = "card-content"   // signs what stands on them (CMS)
 )
 
 // private is what the single-key roles share.
