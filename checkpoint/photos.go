@@ -21,7 +21,7 @@ const (
 
 const (
 	packPrefix    = "photos-"
-	packSuffix    = ".sidp"
+	packSuffix    = ".pack"
 	packTemporary = "photos.tmp"
 	packLock      = "photos.lock"
 )

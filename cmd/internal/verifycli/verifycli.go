@@ -69,7 +69,7 @@ func Run(env *cli.Env, args []string) int {
 
 // Commands are the checkpoint's commands.
 func (p *Program) Commands() []*cobra.Command {
-	commands := []*cobra.Command{p.qr(), p.challenge(), p.bundle(), p.trust(), p.enrol(), p.doctor(), p.watch()}
+	commands := []*cobra.Command{p.qr(), p.challenge(), p.bundle(), p.trust(), p.enrol(), p.doctor(), p.watch(), p.photos(), p.journal()}
 	for _, c := range commands {
 		decideNothing(c)
 	}
