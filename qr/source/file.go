@@ -104,7 +104,8 @@ func IsPDF(data []byte) bool {
 }
 
 // IsText tells typed text from anything else: UTF-8 of printable characters,
-// line ends, tabs and the marks of scanners, short enough for MaxLines texts.
+// line ends, tabs and the marks of scanners but NUL, which is how other files
+// begin; short enough for MaxLines texts.
 func IsText(data []byte) bool {
 	if len(data) > 2*MaxLines*(credential.MaxText+2) || !utf8.Valid(data) {
 		return false
@@ -114,7 +115,7 @@ func IsText(data []byte) bool {
 		switch {
 		case unicode.IsGraphic(r):
 			printable = true
-		case r != '\ufeff' && !strings.ContainsRune(marks, r):
+		case r == 0 || r != '\ufeff' && !strings.ContainsRune(marks, r):
 			return false
 		}
 	}

@@ -1,5 +1,7 @@
 package source
 
+import "time"
+
 // Limits of this package. What is beyond one of them is refused before
 // anything of its size is allocated.
 const (
@@ -11,6 +13,9 @@ const (
 	// the caller names no limit: a phone camera's 24 megapixels. A picture of
 	// 16 bits a channel and a progressive JPEG may have half as many.
 	DefaultMaxPixels = 24 << 20
+
+	// DefaultPDFTime bounds the rendering of all pages of a PDF document.
+	DefaultPDFTime = 20 * time.Second
 )
 
 const maxScans = 32 // scans of one JPEG; encoders write at most some twenty
@@ -20,6 +25,8 @@ const maxScans = 32 // scans of one JPEG; encoders write at most some twenty
 type Limits struct {
 	MaxBytes  int // bytes of the file, default DefaultMaxBytes
 	MaxPixels int // width × height of one picture, default DefaultMaxPixels
+
+	PDFTime time.Duration // for all pages of a PDF document, default DefaultPDFTime
 }
 
 func (l Limits) withDefaults() Limits {
@@ -28,6 +35,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.MaxPixels <= 0 {
 		l.MaxPixels = DefaultMaxPixels
+	}
+	if l.PDFTime <= 0 {
+		l.PDFTime = DefaultPDFTime
 	}
 	return l
 }

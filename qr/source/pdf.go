@@ -25,12 +25,9 @@ const (
 	// maxPageSide bounds both sides of a rendered page, in pixels: A3 at 248 dpi,
 	// A4 at 300. Larger pages are rendered coarser.
 	maxPageSide = 4096
-	// pdfTime bounds the rendering of a whole document.
-	pdfTime = 30 * time.Second
-
-	pdfMemory = 1 << 30  // bytes of address space of the renderer, where the system bounds it
-	pdfDisk   = 4 << 20  // bytes of a file that the renderer may write, where the system bounds it: it has nothing to write
-	pdfTalk   = 64 << 10 // bytes of what pdfinfo says
+	pdfMemory   = 1 << 30  // bytes of address space of the renderer, where the system bounds it
+	pdfDisk     = 4 << 20  // bytes of a file that the renderer may write, where the system bounds it: it has nothing to write
+	pdfTalk     = 64 << 10 // bytes of what pdfinfo says
 )
 
 // Errors of PDF documents.
@@ -87,7 +84,7 @@ func (p *pdf) next(ctx context.Context) (Item, error) {
 		if err != nil {
 			return fail(fmt.Errorf("source: %w", ErrNoPDF))
 		}
-		p.until = time.Now().Add(pdfTime)
+		p.until = time.Now().Add(p.limits.PDFTime)
 		if err := p.measure(ctx, info); err != nil {
 			return fail(err)
 		}
@@ -203,7 +200,7 @@ func (p *pdf) run(ctx context.Context, most int, program string, args ...string)
 		return nil, "", fmt.Errorf("source: %w: %w", ErrNoPDF, err)
 	}
 	// The program is bounded before it gets the first byte of the document.
-	if err := confine(command.Process.Pid); err != nil {
+	if err := confine(command.Process.Pid, p.limits.PDFTime); err != nil {
 		stdin.Close()
 		_ = command.Process.Kill()
 		_ = command.Wait()
@@ -221,7 +218,7 @@ func (p *pdf) run(ctx context.Context, most int, program string, args ...string)
 	case ctx.Err() != nil && time.Now().Before(p.until):
 		return nil, "", ctx.Err()
 	case ctx.Err() != nil:
-		return nil, "", fmt.Errorf("source: more than %s: %w", pdfTime, ErrPDFSlow)
+		return nil, "", fmt.Errorf("source: more than %s: %w", p.limits.PDFTime, ErrPDFSlow)
 	case given.over:
 		return nil, "", fmt.Errorf("source: more than %d bytes rendered: %w", most, ErrPDF)
 	case err != nil:
