@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"math"
 	"slices"
-
-	"github.com/makiuchi-d/gozxing"
 )
 
 // A clean picture was made by a computer: every module has the same size and a
@@ -112,19 +110,30 @@ func abs(v int) int {
 
 // read samples the grid and decodes it.
 func (c clean) read(r grid, rung string) (Result, bool) {
-	bits, err := gozxing.NewSquareBitMatrix(r.size)
-	if err != nil {
-		return Result{}, false
-	}
+	m := modules{r.size, make([]float32, r.size*r.size)}
 	for j := range r.size {
 		for i := range r.size {
+			m.sure[j*r.size+i] = 1
 			if x, y := r.pixel(i, j); c.dark(x, y) {
-				bits.Set(i, j)
+				m.sure[j*r.size+i] = -1
 			}
 		}
 	}
-	text, ok := decodeBits(bits)
-	return Result{Text: text, Quad: r.quad(), Rung: rung}, ok
+	l := layoutOf((r.size - 17) / 4)
+	for _, mirrored := range [2]bool{false, true} {
+		var reader reader
+		if msg, ok := reader.read(l, m, mirrored, false); ok {
+			q := r.quad()
+			if mirrored {
+				q[1], q[3] = q[3], q[1]
+			}
+			return Result{
+				Text: msg.text, Quad: q, Version: (r.size - 17) / 4, Level: msg.level, Corrected: msg.corrected,
+				Mirrored: mirrored, Inverted: c.negative, Rung: rung,
+			}, true
+		}
+	}
+	return Result{}, false
 }
 
 // pure reads a picture that holds one symbol and nothing else: the box around

@@ -105,7 +105,7 @@ func Read(img *image.Gray, opt Options) ([]Result, error) {
 	if w > opt.MaxPixels/h {
 		return nil, fmt.Errorf("detect: %d × %d pixels, limit %d: %w", w, h, opt.MaxPixels, ErrTooManyPixels)
 	}
-	results, broken := climb(greyOf(img), opt.CleanOnly)
+	results, broken := climb(greyOf(img), opt)
 	if len(results) == 0 {
 		if broken != nil {
 			return nil, broken

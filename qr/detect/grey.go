@@ -1,16 +1,12 @@
 package detect
 
 import (
-	"errors"
 	"image"
-
-	"github.com/makiuchi-d/gozxing"
 
 	"github.com/posvid/posvid/qr/source"
 )
 
-// grey is a picture of 8-bit luminance without padding, 0 is black. It serves
-// gozxing as its luminance source.
+// grey is a picture of 8-bit luminance without padding, 0 is black.
 type grey struct {
 	w, h int
 	pix  []byte
@@ -77,31 +73,4 @@ func (g *grey) inverted() *grey {
 		n.pix[i] = 255 - v
 	}
 	return n
-}
-
-// The methods below make *grey a gozxing.LuminanceSource.
-
-var errUnsupported = errors.New("unsupported")
-
-func (g *grey) GetRow(y int, row []byte) ([]byte, error) {
-	if y < 0 || y >= g.h {
-		return nil, errUnsupported
-	}
-	return append(row[:0], g.pix[y*g.w:(y+1)*g.w]...), nil
-}
-func (g *grey) GetMatrix() []byte       { return g.pix }
-func (g *grey) GetWidth() int           { return g.w }
-func (g *grey) GetHeight() int          { return g.h }
-func (g *grey) IsCropSupported() bool   { return false }
-func (g *grey) IsRotateSupported() bool { return false }
-func (g *grey) String() string          { return "detect: grey picture" }
-func (g *grey) Crop(int, int, int, int) (gozxing.LuminanceSource, error) {
-	return nil, errUnsupported
-}
-func (g *grey) Invert() gozxing.LuminanceSource { return g.inverted() }
-func (g *grey) RotateCounterClockwise() (gozxing.LuminanceSource, error) {
-	return nil, errUnsupported
-}
-func (g *grey) RotateCounterClockwise45() (gozxing.LuminanceSource, error) {
-	return nil, errUnsupported
 }

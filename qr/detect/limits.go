@@ -10,4 +10,12 @@ const (
 	maxTriples     = 4096    // corner triples weighed in one look at a picture
 	maxAttempts    = 256     // grids decoded in one look at a picture
 	maxDarkPercent = 8       // differing modules of the fixed patterns, in percent, of a clean symbol
+
+	minClues     = 90   // of the 180 edges of three finder patterns that must be seen
+	minContrast  = 12   // grey levels between a finder pattern's dark and light
+	minRays      = 9    // of the 16 directions that must show a finder pattern's rings
+	maxSpots     = 4096 // crossings of finder-like runs kept of one view
+	maxConfirmed = 384  // of them looked at on the grey picture
+	maxFinders   = 96   // confirmed patterns that are paired
+	maxFits      = 48   // triples fitted in one look at a picture
 )

@@ -1,0 +1,333 @@
+package detect
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// search looks for symbols in a photograph. It belongs to one call of Read.
+type search struct {
+	base     *grey
+	views    []*view // views[i] has 1/2^i of the width and height
+	deadline time.Time
+
+	found   []finder
+	links   [][]link
+	edges   []int32
+	clues   []clue
+	patch   []float32
+	sampler sampler
+	reader  reader
+	results []Result
+
+	trace func(format string, args ...any) // nil but in tests
+}
+
+func newSearch(g *grey, deadline time.Time) *search {
+	s := &search{base: g, deadline: deadline, patch: make([]float32, (4*maxRadius+9)*(4*maxRadius+9))}
+	for scale := 1.0; g != nil && (scale == 1 || min(g.w, g.h) >= 48 && max(g.w, g.h) >= 150); scale *= 2 {
+		s.views = append(s.views, &view{grey: g, scale: scale})
+		g = g.halved()
+	}
+	return s
+}
+
+func (s *search) logf(format string, args ...any) {
+	if s.trace != nil {
+		s.trace(format, args...)
+	}
+}
+
+// late reports that the caller's time is up.
+func (s *search) late() bool {
+	return !s.deadline.IsZero() && time.Until(s.deadline) <= 0
+}
+
+// viewFor returns the view in which a module of so many pixels of the picture
+// covers 2.6 to 5.2 pixels: enough to tell modules apart, few enough that each
+// pixel averages noise and the grid of a screen out.
+func (s *search) viewFor(module float64) *view {
+	v := s.views[0]
+	for _, next := range s.views[1:] {
+		if module/next.scale < 2.6 {
+			break
+		}
+		v = next
+	}
+	return v
+}
+
+// look finds the finder patterns of one view and tries the triples that they
+// make with each other and with those of other views.
+func (s *search) look(v *view, how binariser, step int, rung string) {
+	v.setThresholds(how)
+	var list []finder
+	list, s.edges = v.finders(step, s.edges)
+	fresh := len(s.found)
+	for _, f := range list {
+		if len(s.found) >= maxFinders {
+			break
+		}
+		if i := slices.IndexFunc(s.found, func(o finder) bool { return same(o, f) }); i >= 0 {
+			continue
+		}
+		if s.inside(f.c) {
+			continue // belongs to a symbol that was read
+		}
+		s.found = append(s.found, f)
+	}
+	s.logf("%s scale %g: %d finders, %d new", rung, v.scale, len(list), len(s.found)-fresh)
+	if len(s.found) == fresh {
+		return
+	}
+	s.link()
+	fits := 0
+	for _, t := range triples(s.found, s.links, fresh) {
+		if s.found[t.a].used || s.found[t.b].used || s.found[t.d].used {
+			continue
+		}
+		if fits++; fits > maxFits || s.late() {
+			break
+		}
+		s.try(&t, rung)
+	}
+}
+
+// link measures the pairs that are new.
+func (s *search) link() {
+	n := len(s.found)
+	for len(s.links) < n {
+		s.links = append(s.links, nil)
+	}
+	for a := range n {
+		for b := len(s.links[a]); b < n; b++ {
+			var l link
+			if b != a && !s.found[a].used && !s.found[b].used {
+				l = linkOf(&s.found[a], &s.found[b])
+			}
+			s.links[a] = append(s.links[a], l)
+		}
+	}
+}
+
+// inside reports whether a place lies in a symbol that was read.
+func (s *search) inside(p Point) bool {
+	return slices.ContainsFunc(s.results, func(r Result) bool { return r.Quad.holds(p) })
+}
+
+// holds reports whether p lies in q, whichever way round q runs.
+func (q Quad) holds(p Point) bool {
+	left, right := 0, 0
+	for i, a := range q {
+		b := q[(i+1)%4]
+		if c := (b.X-a.X)*(p.Y-a.Y) - (b.Y-a.Y)*(p.X-a.X); c < 0 {
+			left++
+		} else {
+			right++
+		}
+	}
+	return left == 4 || right == 4
+}
+
+// try fits a symbol to a triple and reads it.
+func (s *search) try(t *triple, rung string) bool {
+	a, b, d := &s.found[t.a], &s.found[t.b], &s.found[t.d]
+	light := a.light
+	// Both sides tell the size; the longer count of modules is not the better one.
+	n := math.Sqrt(t.nb*t.nd) + 7
+	module := math.Sqrt((norm(Point{b.c.X - a.c.X, b.c.Y - a.c.Y}) * norm(Point{d.c.X - a.c.X, d.c.Y - a.c.Y})) / ((n - 7) * (n - 7)))
+	v := s.viewFor(module)
+	step := v.contrastAround(a.c.X/v.scale, a.c.Y/v.scale, a.m/v.scale) * 0.25
+	// The edges of three finder patterns fit at about the right size, or they
+	// are none.
+	nearest := max(minSize, min(maxSize, 4*int(math.Round((n-17)/4))+17))
+	first := symbolFit{size: nearest, h: t.start(s.found, nearest), view: v}
+	s.clues = first.edgeClues(s.clues[:0], light, 0.9, step)
+	_, rms, ok := fitClues(&first.h, s.clues, nearest)
+	s.logf("  triple %d %d %d n=%.1f: %d clues rms %.3f", t.a, t.b, t.d, n, len(s.clues), rms)
+	if !ok || len(s.clues) < minClues || rms > 0.2 {
+		return false
+	}
+	best := symbolFit{view: v}
+	bestScore := -1.0
+	spread := 3 + 0.08*n
+	for size := minSize; size <= maxSize; size += 4 {
+		if math.Abs(float64(size)-n) > spread {
+			continue
+		}
+		f := symbolFit{size: size, h: t.start(s.found, size), view: v}
+		rms = 1.0
+		for pass := range 2 {
+			reach := 0.9 - 0.3*float64(pass)
+			s.clues = f.edgeClues(s.clues[:0], light, reach, step)
+			h, r, ok := fitClues(&f.h, s.clues, size)
+			if !ok {
+				break
+			}
+			f.h, rms = h, r
+		}
+		timing := f.timing(light)
+		score := timing - 0.5*rms
+		s.logf("  triple %d %d %d n=%.1f size %d: %d clues rms %.3f timing %.2f", t.a, t.b, t.d, n, size, len(s.clues), rms, timing)
+		if score > bestScore {
+			best, bestScore = f, score
+		}
+	}
+	if bestScore < 0.55 {
+		return false
+	}
+	if best.size >= 45 {
+		if version, ok := best.version(light); ok && 17+4*version != best.size {
+			s.logf("  version bits say %d", version)
+			if size := 17 + 4*version; math.Abs(float64(size)-n) <= 0.25*n+8 {
+				f := symbolFit{size: size, h: t.start(s.found, size), view: v}
+				for range 2 {
+					s.clues = f.edgeClues(s.clues[:0], light, 0.8, step)
+					if h, _, ok := fitClues(&f.h, s.clues, size); ok {
+						f.h = h
+					}
+				}
+				if f.timing(light) > 0.7 {
+					best = f
+				}
+			}
+		}
+	}
+	f := &best
+	s.clues = f.edgeClues(s.clues[:0], light, 0.6, step)
+	s.clues = f.timingClues(s.clues, light, step)
+	l := layoutOf((f.size - 17) / 4)
+	found, expected := f.align(l, light, s.clues, s.patch)
+	if found == 0 {
+		if h, _, ok := fitClues(&f.h, s.clues, f.size); ok {
+			f.h = h
+		}
+	}
+	s.logf("  size %d alignment %d of %d", f.size, found, expected)
+	msg, mirrored, ok := s.decode(f, l, light)
+	if !ok {
+		return false
+	}
+	s.accept(f, msg, mirrored, light, rung)
+	return true
+}
+
+// decode samples and decodes, sharper and sharper, then bends the fit.
+func (s *search) decode(f *symbolFit, l *layout, light bool) (msg message, mirrored, ok bool) {
+	s.reader.forget()
+	for pass := range 4 {
+		s.sampler.sample(f, light)
+		for i, strength := range [3]float32{0.25, 0.9, 0} {
+			m := s.sampler.judge(f.size, strength)
+			if i == 0 {
+				miss := fixedMisfit(m)
+				s.logf("  pass %d misfit %.3f", pass, miss)
+				if miss > 0.3 {
+					return msg, false, false
+				}
+			}
+			for _, transposed := range [2]bool{false, true} {
+				if msg, ok = s.reader.read(l, m, transposed, pass > 0 || i == 2); ok {
+					return msg, transposed, true
+				}
+			}
+		}
+		m := s.sampler.judge(f.size, 0.25)
+		_ = m
+		if pass == 3 || !f.unbend(&s.sampler, light) {
+			break
+		}
+	}
+	return msg, false, false
+}
+
+// accept records a result and takes its finder patterns out of the search.
+func (s *search) accept(f *symbolFit, msg message, mirrored, light bool, rung string) {
+	n := float64(f.size)
+	q := Quad{f.place(0, 0), f.place(n, 0), f.place(n, n), f.place(0, n)}
+	for i := range s.found {
+		if q.holds(s.found[i].c) {
+			s.found[i].used = true
+		}
+	}
+	if mirrored {
+		q[1], q[3] = q[3], q[1]
+	}
+	s.results = append(s.results, Result{
+		Text: msg.text, Quad: q, Version: (f.size - 17) / 4, Level: msg.level, Corrected: msg.corrected,
+		Mirrored: mirrored, Inverted: light, Rung: rung,
+	})
+}
+
+// version reads the version information beside the upper right and the lower
+// left finder pattern (ISO/IEC 18004, Section 7.10).
+func (f *symbolFit) version(light bool) (version int, ok bool) {
+	n := f.size
+	var value [2][18]float32
+	for k := range 18 {
+		x, y := k/3, n-11+k%3
+		value[0][k] = f.look(float64(x)+0.5, float64(y)+0.5)
+		value[1][k] = f.look(float64(y)+0.5, float64(x)+0.5)
+	}
+	bestDistance := 4
+	for _, c := range value {
+		lo, hi := slices.Min(c[:]), slices.Max(c[:])
+		if hi-lo < minContrast {
+			continue
+		}
+		var got uint32
+		for k, p := range c {
+			if (p < (lo+hi)/2) != light {
+				got |= 1 << k
+			}
+		}
+		// A mirrored symbol has the two copies exchanged, which changes nothing.
+		for v := 7; v <= 40; v++ {
+			d := 0
+			for diff := got ^ versions[v]; diff != 0; diff &= diff - 1 {
+				d++
+			}
+			if d < bestDistance {
+				bestDistance, version = d, v
+			}
+		}
+	}
+	return version, version > 0
+}
+
+// photo reads a photograph from the coarsest view to the finest.
+func (s *search) photo() {
+	for i := len(s.views) - 1; i >= 0; i-- {
+		v := s.views[i]
+		if s.late() {
+			return
+		}
+		step := 1
+		if v.w*v.h > 300_000 {
+			step = 2
+		}
+		s.look(v, byMean, step, rungName(i))
+	}
+}
+
+func rungName(i int) string {
+	switch i {
+	case 0:
+		return "full"
+	case 1:
+		return "half"
+	case 2:
+		return "quarter"
+	}
+	return "far"
+}
+
+// grainy reports a picture with the noise of a camera, which no threshold reads
+// exactly. A symbol that fills the picture has no calm parts at all and does
+// not count.
+func (s *search) grainy() bool {
+	v := s.views[0]
+	v.setThresholds(byMean)
+	return v.noise >= 2 && v.noise < 30
+}

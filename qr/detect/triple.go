@@ -1,0 +1,153 @@
+package detect
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+// triple is three finder patterns that may be corners of one symbol: a the
+// upper left, b the upper right and d the lower left one as seen, so that a
+// mirrored symbol appears with b and d exchanged.
+type triple struct {
+	a, b, d        int
+	ab, ba, ad, da float64 // module at a towards b, at b towards a, …
+	nb, nd         float64 // distances a–b and a–d in modules
+	cost           float64
+}
+
+// link is what two finder patterns see of each other.
+type link struct {
+	n        float64 // distance in modules, 0: not a side of a symbol
+	from, to float64 // module at the first and at the second along the line
+}
+
+// linkOf measures the module at both patterns along the line between them.
+// Perspective shrinks modules along a line so that the geometric mean of both
+// ends divides the distance into the exact count.
+func linkOf(p, q *finder) link {
+	dx, dy := q.c.X-p.c.X, q.c.Y-p.c.Y
+	dist := math.Hypot(dx, dy)
+	if p.light != q.light || dist < 8*min(p.m, q.m) || dist > 200*max(p.m, q.m) || p.m > 3.5*q.m || q.m > 3.5*p.m {
+		return link{}
+	}
+	d := Point{dx / dist, dy / dist}
+	from, ok1 := p.pitchTowards(d)
+	to, ok2 := q.pitchTowards(Point{-d.X, -d.Y})
+	if !ok1 || !ok2 {
+		return link{}
+	}
+	n := dist / math.Sqrt(from*to)
+	if n < 11 || n > 190 || from > 3.5*to || to > 3.5*from {
+		return link{}
+	}
+	return link{n: n, from: from, to: to}
+}
+
+// pitchTowards measures the module along a direction through the pattern, on
+// both sides of its centre.
+func (f *finder) pitchTowards(d Point) (float64, bool) {
+	v := f.view
+	x, y, m := f.c.X/v.scale, f.c.Y/v.scale, f.m/v.scale
+	contrast := v.contrastAround(x, y, m)
+	// Three parallel rays average the pixel grid and one stained line out.
+	sum, count := 0.0, 0
+	for _, side := range [3]float64{0, 0.7, -0.7} {
+		sx, sy := x-d.Y*side*m, y+d.X*side*m
+		for _, sign := range [2]float64{1, -1} {
+			if t, ok := v.ray(sx, sy, Point{sign * d.X, sign * d.Y}, m, f.light, contrast); ok {
+				sum += pitch(t)
+				count++
+			}
+		}
+	}
+	if count == 0 {
+		return f.m, false
+	}
+	return sum / float64(count) * v.scale, true
+}
+
+func (v *view) contrastAround(x, y, m float64) float32 {
+	var lo, hi float32 = 255, 0
+	for _, d := range rayDirections {
+		for _, r := range [3]float64{0.5, 2, 3} {
+			p := v.at(x+d.X*r*m, y+d.Y*r*m)
+			lo, hi = min(lo, p), max(hi, p)
+		}
+	}
+	return hi - lo
+}
+
+// triples lists the plausible triples, the likeliest first. Only those with a
+// finder at or after fresh are new.
+func triples(found []finder, links [][]link, fresh int) []triple {
+	var list []triple
+	for a := range found {
+		if found[a].used {
+			continue
+		}
+		for b := range found {
+			lb := &links[a][b]
+			if b == a || found[b].used || lb.n == 0 {
+				continue
+			}
+			for d := range found {
+				ld := &links[a][d]
+				if d == a || d == b || found[d].used || ld.n == 0 || max(a, b, d) < fresh {
+					continue
+				}
+				if ld.n > 1.5*lb.n || lb.n > 1.5*ld.n {
+					continue
+				}
+				u := Point{found[b].c.X - found[a].c.X, found[b].c.Y - found[a].c.Y}
+				v := Point{found[d].c.X - found[a].c.X, found[d].c.Y - found[a].c.Y}
+				sine := (u.X*v.Y - u.Y*v.X) / (norm(u) * norm(v))
+				if sine < 0.3 {
+					continue
+				}
+				cosine := (u.X*v.X + u.Y*v.Y) / (norm(u) * norm(v))
+				t := triple{a: a, b: b, d: d, ab: lb.from, ba: lb.to, ad: ld.from, da: ld.to, nb: lb.n, nd: ld.n}
+				ratio := func(p, q float64) float64 { return math.Abs(math.Log(p / q)) }
+				t.cost = 2*ratio(lb.n, ld.n) + 0.6*math.Abs(cosine) +
+					0.5*(ratio(lb.from, lb.to)+ratio(ld.from, ld.to)+ratio(lb.from, ld.from)) +
+					(3 - found[a].quality - found[b].quality - found[d].quality) +
+					0.002*(lb.n+ld.n) // a triple of near ones rather than across several codes
+				list = append(list, t)
+				if len(list) >= 4*maxTriples {
+					return order(list)
+				}
+			}
+		}
+	}
+	return order(list)
+}
+
+func order(list []triple) []triple {
+	slices.SortStableFunc(list, func(x, y triple) int { return cmp.Compare(x.cost, y.cost) })
+	return list
+}
+
+// start is the map that centres and modules of a triple suggest for a size:
+// two sides with their perspective give all eight parameters.
+func (t *triple) start(found []finder, size int) homography {
+	a, b, d := found[t.a].c, found[t.b].c, found[t.d].c
+	n := float64(size - 7)
+	bend := func(from, to float64) float64 { return max(0.6, min(1.7, math.Sqrt(from/to))) }
+	kb, kd := bend(t.ab, t.ba), bend(t.ad, t.da)
+	g, h := (kb-1)/n, (kd-1)/n
+	if 1+(g+h)*n < 0.3 { // the fourth corner would lie beyond the horizon
+		g, h, kb, kd = 0, 0, 1, 1
+	}
+	u := Point{(b.X - a.X) * kb / n, (b.Y - a.Y) * kb / n}
+	v := Point{(d.X - a.X) * kd / n, (d.Y - a.Y) * kd / n}
+	// Around the centre of a: (a + u x + v y + a (g x + h y)) / (1 + g x + h y).
+	m := homography{
+		u.X + a.X*g, v.X + a.X*h, a.X,
+		u.Y + a.Y*g, v.Y + a.Y*h, a.Y,
+		g, h, 1,
+	}
+	for i := 0; i < 9; i += 3 {
+		m[i+2] -= 3.5 * (m[i] + m[i+1])
+	}
+	return m
+}
