@@ -169,11 +169,11 @@ const marks = "\x00\x02\x03\r\n\t"
 // Line ends, tabs and marks at both ends go from any text.
 //
 // A text is mended only as a whole and only when, mended, it begins with a
-// prefix of ours and has no character outside base45; any other text comes back
-// as it came, for the verdict to judge. Mending decides nothing: a wrong guess
-// breaks the signature. When a text shows by its prefix that a layout stood in
-// between, and has characters that this layout cannot give, the text comes back
-// empty with a *LayoutError.
+// prefix of ours, is strict base45 and long enough for what the prefix says; any
+// other text comes back as it came, for the verdict to judge. Mending decides
+// nothing: a wrong guess breaks the signature. When a text shows by its prefix
+// that a layout stood in between, and cannot be told back, it comes back empty
+// with a *LayoutError.
 func RepairText(text string) (string, Repair, error) {
 	inner := strings.TrimLeft(text, marks)
 	before := text[:len(text)-len(inner)]
@@ -182,6 +182,10 @@ func RepairText(text string) (string, Repair, error) {
 	if ours(text) || utf8.RuneCountInString(text) > credential.MaxText+len("]Q1") {
 		return text, Repair{Mark: mark && ours(text)}, nil
 	}
+	if inner, ok := unmark(text); ok && ours(inner) {
+		return inner, Repair{Mark: true}, nil
+	}
+	found, mended, how := 0, "", Repair{}
 	var broken *LayoutError
 	for l := LayoutUS; l < layouts; l++ {
 		shown := text
@@ -190,20 +194,37 @@ func RepairText(text string) (string, Repair, error) {
 		}
 		meant, whole := back(l, shown)
 		meant, stripped := unmark(meant)
-		if !ours(meant) {
+		what := Repair{Layout: l, Caps: lowered(l, text), Mark: mark || stripped}
+		if !ours(meant) || l == LayoutUS && !what.Caps {
 			continue
-		}
-		if whole {
-			return meant, Repair{Layout: l, Caps: lowered(l, text), Mark: mark || stripped}, nil
 		}
 		if l != LayoutUS && broken == nil {
 			broken = &LayoutError{l}
 		}
+		if whole && len(meant) >= minMended && decodes(meant) {
+			if found++; found == 1 {
+				mended, how = meant, what
+			}
+		}
 	}
-	if broken != nil {
+	switch {
+	case found == 1:
+		return mended, how, nil
+	case broken != nil: // none fits, or two layouts do and mean different texts
 		return "", Repair{}, broken
 	}
 	return text, Repair{}, nil
+}
+
+// minMended is the shortest text that is mended, in characters: no presentation
+// and no challenge is as short.
+const minMended = 64
+
+// decodes tells whether a text is strict base45 behind its prefix. A character
+// that was told back wrongly, lost or doubled shows here more often than not.
+func decodes(text string) bool {
+	_, _, err := credential.DecodeText(text)
+	return err == nil
 }
 
 // ours tells whether a text begins with a prefix of ours.

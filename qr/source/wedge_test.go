@@ -74,11 +74,11 @@ func TestWedgePause(t *testing.T) {
 
 // TestWedgeClock: a clock that is set back ends no text and holds none for ever.
 func TestWedgeClock(t *testing.T) {
-	text := textOf(50, 3, "")
+	text := textOf(100, 3, "")
 	var w Wedge
-	press(&w, text[:25], noon, time.Millisecond)
+	press(&w, text[:60], noon, time.Millisecond)
 	back := noon.Add(-time.Hour)
-	if _, items := press(&w, text[25:], back, time.Millisecond); len(items) > 0 {
+	if _, items := press(&w, text[60:], back, time.Millisecond); len(items) > 0 {
 		t.Fatal("the clock was set back and a text ended")
 	}
 	if _, ok := w.Expire(back.Add(-time.Hour)); ok {
