@@ -177,8 +177,8 @@ func (s *State) ExportJournal(k keys.VerifierPrivateKey, opt ExportOptions, w io
 		}
 		live = live[1:]
 	}
-	if report.Counted && h.Last+1 > expect {
-		report.Missing += int(min(h.Last+1-expect, 1<<31))
+	if next := max(expect, 1); report.Counted && h.Last >= next {
+		report.Missing += int(min(h.Last+1-next, 1<<31))
 	}
 	return report, flush()
 }

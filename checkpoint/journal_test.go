@@ -740,3 +740,19 @@ func BenchmarkJournalAppend(b *testing.B) {
 		}
 	}
 }
+
+func TestJournalBeforeTheFirstEvent(t *testing.T) {
+	_, s, k, n := gate(t)
+	for range 2 {
+		if report, events := export(t, s, k, ExportOptions{}); !report.Whole() || len(events) != 0 {
+			t.Errorf("%+v", report)
+		}
+		if info := must[JournalInfo](t)(s.JournalInfo()); info.Events != 0 || len(info.Days) != 0 {
+			t.Errorf("%+v", info)
+		}
+		if err := s.ClearJournal(); err != nil {
+			t.Error(err)
+		}
+		must[*Journal](t)(s.OpenJournal(after(n)))
+	}
+}
