@@ -11,6 +11,8 @@ import (
 	"encoding/asn1"
 	"errors"
 	"fmt"
+	"reflect"
+	"slices"
 
 	_ "crypto/sha256" // hashes that signedData.verify asks for by number
 	_ "crypto/sha512"
@@ -38,7 +40,8 @@ var (
 	oidMessageDigest = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 4}
 	oidSignerDN      = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 6, 5} // pivSigner-DN
 	oidCHUIDContent  = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 6, 1} // id-PIV-CHUIDSecurityObject
-	oidLDSContent    = asn1.ObjectIdentifier{2, 23, 136, 1, 1, 1}         // id-icao-mrtd-security-ldsSecurityObject
+	oidLDSContent    = asn1.ObjectIdentifier{1, 3, 27, 1, 1, 1}           // id-icao-ldsSecurityObject, as PIV writes it
+	oidLDSDocument   = asn1.ObjectIdentifier{2, 23, 136, 1, 1, 1}         // the same in travel documents
 
 	oidSHA256      = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 1}
 	oidSHA384      = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 2}
@@ -114,10 +117,10 @@ type signedData struct {
 	hash         crypto.Hash
 }
 
-// parseSignedData reads data as ContentInfo of a SignedData whose eContentType is contentType, with exactly one signer, signed
-// attributes, and no CRLs. The encoding has to be DER, as the standards of cards demand; a signer's attribute set is
+// parseSignedData reads data as ContentInfo of a SignedData whose eContentType is one of types, with exactly one signer,
+// signed attributes, and no CRLs. The encoding has to be DER, as the standards of cards demand; a signer's attribute set is
 // hashed as it stands.
-func parseSignedData(data []byte, contentType asn1.ObjectIdentifier) (*signedData, error) {
+func parseSignedData(data []byte, types ...asn1.ObjectIdentifier) (*signedData, error) {
 	var outer contentInfo
 	if err := unmarshal(data, &outer, "ContentInfo"); err != nil {
 		return nil, err
@@ -132,8 +135,8 @@ func parseSignedData(data []byte, contentType asn1.ObjectIdentifier) (*signedDat
 	switch {
 	case w.Version != 1 && w.Version != 3:
 		return nil, malformed("SignedData version %d, want 3", w.Version)
-	case !w.Content.Type.Equal(contentType):
-		return nil, malformed("eContentType %v, want %v", w.Content.Type, contentType)
+	case !slices.ContainsFunc(types, w.Content.Type.Equal):
+		return nil, malformed("eContentType %v, want %v", w.Content.Type, types)
 	case len(w.CRLs.FullBytes) > 0:
 		return nil, malformed("SignedData with revocation lists")
 	case len(w.Signers) != 1 || len(w.Digests) != 1:
@@ -158,7 +161,7 @@ func parseSignedData(data []byte, contentType asn1.ObjectIdentifier) (*signedDat
 	if announced, err := digestAlgorithm(w.Digests[0]); err != nil || announced != s.hash {
 		return nil, malformed("digestAlgorithms does not name the signer's digest")
 	}
-	return s, s.readAttributes(contentType)
+	return s, s.readAttributes(w.Content.Type)
 }
 
 func (s *signedData) readCertificates(set []byte) error {
@@ -188,10 +191,14 @@ func (s *signedData) readAttributes(contentType asn1.ObjectIdentifier) error {
 	var seen []asn1.ObjectIdentifier
 	typed := false
 	for len(rest) > 0 {
+		var raw asn1.RawValue
 		var a attribute
 		var err error
-		if rest, err = asn1.Unmarshal(rest, &a); err != nil || len(seen) == maxAttributes {
+		if rest, err = asn1.Unmarshal(rest, &raw); err != nil || len(seen) == maxAttributes {
 			return malformed("signed attributes: want DER and at most %d", maxAttributes)
+		}
+		if err := unmarshal(raw.FullBytes, &a, "signed attribute"); err != nil {
+			return err
 		}
 		for _, o := range seen {
 			if o.Equal(a.Type) {
@@ -279,7 +286,9 @@ func sameName(a, b []byte) bool {
 		return true
 	}
 	var left, right pkix.RDNSequence
-	return unmarshal(a, &left, "name") == nil && unmarshal(b, &right, "name") == nil && len(left) > 0 && left.String() == right.String()
+	restLeft, err := asn1.Unmarshal(a, &left)
+	restRight, err2 := asn1.Unmarshal(b, &right)
+	return err == nil && err2 == nil && len(restLeft)+len(restRight) == 0 && len(left) > 0 && left.String() == right.String()
 }
 
 // verifySignature verifies a signature by an AlgorithmIdentifier, whose hash has to be the one that was announced.
@@ -374,7 +383,8 @@ func checkPSS(p asn1.RawValue, hash crypto.Hash) error {
 	return nil
 }
 
-// unmarshal reads data as exactly one DER value.
+// unmarshal reads data as exactly one DER value. encoding/asn1 lets elements follow those of a structure; encoded again,
+// the value has to give the same bytes.
 func unmarshal(data []byte, into any, what string) error {
 	rest, err := asn1.Unmarshal(data, into)
 	if err != nil {
@@ -382,6 +392,9 @@ func unmarshal(data []byte, into any, what string) error {
 	}
 	if len(rest) > 0 {
 		return malformed("%s: %d bytes behind it", what, len(rest))
+	}
+	if again, err := asn1.Marshal(reflect.ValueOf(into).Elem().Interface()); err != nil || !bytes.Equal(again, data) {
+		return malformed("%s: more in it than its shape has, or not DER", what)
 	}
 	return nil
 }

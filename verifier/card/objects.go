@@ -28,7 +28,7 @@ func verifySecurityObject(inside []byte, signer *x509.Certificate, containers ma
 	if err != nil {
 		return malformed("%v", err)
 	}
-	s, err := parseSignedData(object.CMS, oidLDSContent)
+	s, err := parseSignedData(object.CMS, oidLDSContent, oidLDSDocument)
 	if err != nil {
 		return err
 	}

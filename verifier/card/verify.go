@@ -252,7 +252,7 @@ func (j *judge) judgePIV() verifier.Verdict {
 		j.Fail(checkCarrier, verifier.CarrierUnknown, none)
 	}
 	proven := signed && chain != nil && dataSigned != nil
-	for _, name := range []string{checkPath, checkPurpose, checkSigner, checkData, checkBinding, checkKey} {
+	for _, name := range []string{checkRead, checkPath, checkPurpose, checkSigner, checkData, checkBinding, checkKey} {
 		proven = proven && j.Passed(name)
 	}
 	entitled := proven && found && j.Passed(checkRight)
@@ -283,9 +283,8 @@ func (j *judge) besides() bool {
 // PIV application says besides is held against it as far as the bundle knows its authorities.
 func (j *judge) judgeBound(signed bool) verifier.Verdict {
 	token := j.Token(j.in.Record)
-	bound := false
 	if token != nil && j.certificate != nil {
-		if bound = holds(j.certificate, token); bound {
+		if holds(j.certificate, token) {
 			j.Pass(checkRecord)
 		} else {
 			j.Fail(checkRecord, verifier.CardBinding, none)
@@ -309,6 +308,7 @@ func (j *judge) judgeBound(signed bool) verifier.Verdict {
 		return j.Finish(checkRecord)
 	}
 	// A key that refuses to sign leaves a record like any other; one that signs wrongly has failed its check.
+	bound := j.Passed(checkRecord) && j.Passed(checkRead)
 	j.ShowToken(token, bound && (signed || j.in.Signature == nil))
 	level, required := verifier.L0, []string{checkRead, checkProfile, checkStructure, checkDecode, checkIssuerKey, checkIssuerSig, checkRight, checkRecord, checkValidity}
 	switch {
@@ -415,7 +415,7 @@ func (j *judge) judgeCertificate(vouched bool) []*x509.Certificate {
 	case f.code == unknownAuthority && vouched:
 		return nil
 	case f.code == unknownAuthority:
-		j.judgeForeign()
+		j.judgeForeign(checkPath)
 		return nil
 	case f.code != "":
 		j.Fail(checkPath, f.code, f.args)
@@ -436,12 +436,12 @@ func (j *judge) judgeCertificate(vouched bool) []*x509.Certificate {
 
 // judgeForeign sorts a card of an authority that the bundle does not have: one that claims a number of ours is held to the
 // rule for unknown issuer keys; any other is simply of another system.
-func (j *judge) judgeForeign() {
+func (j *judge) judgeForeign(check string) {
 	if _, _, ours := j.carrier(); ours {
-		j.Unknown(checkPath)
+		j.Unknown(check)
 		return
 	}
-	j.Fail(checkPath, verifier.CardForeign, none)
+	j.Fail(check, verifier.CardForeign, none)
 }
 
 // intermediates are the certificates that came with the card besides its own.
@@ -505,7 +505,7 @@ func (j *judge) judgeData(vouched bool) []*x509.Certificate {
 	case f.code == unknownAuthority && vouched:
 		return nil
 	case f.code == unknownAuthority:
-		j.Fail(checkSigner, verifier.CardForeign, none)
+		j.judgeForeign(checkSigner)
 		return nil
 	case f.code != "":
 		j.Fail(checkSigner, f.code, f.args)
