@@ -18,7 +18,6 @@ import (
 
 	"github.com/posvid/posvid/checkpoint"
 	"github.com/posvid/posvid/cmd/internal/cli"
-	"github.com/posvid/posvid/credential"
 	"github.com/posvid/posvid/crypto/keys"
 	"github.com/posvid/posvid/locale"
 	"github.com/posvid/posvid/qr"
@@ -102,22 +101,28 @@ func (p *Program) open() (*checkpoint.State, error) {
 
 // qrOptions are the flags of one check.
 type qrOptions struct {
-	text, bundle, at, photo string
-	test, gate, json        bool
-	level                   int
+	text, bundle, at, photo, camera string
+	test, gate, json, explain       bool
+	level                           int
+	timeout                         time.Duration
 }
 
 func (p *Program) qr() *cobra.Command {
 	var o qrOptions
 	env := p.Env
 	command := &cobra.Command{
-		Use:   "qr IMAGE… | --text TEXT | -",
-		Short: "перевірити код з картинки, тексту або stdin / verify a code",
-		Long: env.T(`Перевіряє код службового посвідчення без мережі: з файлів PNG, JPEG, WebP, GIF, з тексту ручного сканера або зі stdin.
+		Use:   "qr FILE… | --camera DEVICE | --text TEXT | -",
+		Short: "перевірити код з картинки, PDF, камери, тексту або stdin / verify a code",
+		Long: env.T(`Перевіряє код службового посвідчення без мережі: з файлів PNG, JPEG, WebP, GIF і PDF, з камери, з тексту ручного сканера або зі stdin.
+Якщо поруч із посвідченням є інші коди, їх названо, але вихід визначає посвідчення.
 Вихід: 0 чинне, 1 відхилено, 2 помилка виклику, 3 не підтверджено; з кількох входів — найгірший (1, тоді 3, тоді 0).`,
-			`Verifies a service ID code with no network: PNG, JPEG, WebP, GIF files, a hand scanner's text, or stdin.
+			`Verifies a service ID code with no network: PNG, JPEG, WebP, GIF and PDF files, a camera, a hand scanner's text, or stdin.
+Other codes beside a service ID are named; the exit is that of the service ID.
 Exit: 0 valid, 1 refused, 2 usage, 3 not confirmed; of several inputs the worst (1, then 3, then 0).`),
 		RunE: func(c *cobra.Command, args []string) error {
+			if c.Flags().Changed("timeout") && o.camera == "" {
+				return cli.Usagef("%s", env.T("--timeout буває лише разом із --camera", "--timeout goes with --camera only"))
+			}
 			code, err := p.check(o, c.Flags().Changed("text"), args)
 			if err != nil {
 				return err
@@ -130,6 +135,9 @@ Exit: 0 valid, 1 refused, 2 usage, 3 not confirmed; of several inputs the worst 
 	}
 	flags := command.Flags()
 	flags.StringVar(&o.text, "text", "", "текст коду, як його друкує ручний сканер / the text of a code")
+	flags.StringVar(&o.camera, "camera", "", "пристрій камери, як /dev/video0: зчитати код, який їй покажуть / a camera device: read the code it is shown")
+	flags.DurationVar(&o.timeout, "timeout", 30*time.Second, "скільки чекати на код перед камерою / how long to wait for a code")
+	flags.BoolVar(&o.explain, "explain", false, "якщо код не читається, сказати чому / say why nothing was read")
 	flags.StringVar(&o.bundle, "bundle", "", "набір довіри для цієї перевірки, без встановлення / a bundle for this run")
 	flags.StringVar(&o.at, "at", "", "пробна перевірка на час RFC 3339; вихід 3 / a simulated time; exit 3")
 	flags.BoolVar(&o.test, "test", false, "з --at під демонстраційним коренем: вихід за вердиктом / with --at under the demo root: exit as the verdict says")
@@ -140,19 +148,22 @@ Exit: 0 valid, 1 refused, 2 usage, 3 not confirmed; of several inputs the worst 
 	return command
 }
 
-// reading is one text to judge; err tells why there is none.
-type reading struct {
-	source string
-	text   string
-	err    error
-}
-
 // check judges every input and gives the worst exit code.
 func (p *Program) check(o qrOptions, hasText bool, args []string) (int, error) {
 	env := p.Env
-	if hasText == (len(args) > 0) {
-		return 0, cli.Usagef("%s", env.T("потрібне щось одне: картинки, --text або -", "give one of: pictures, --text, or -"))
+	inputs := 0
+	for _, given := range []bool{hasText, len(args) > 0, o.camera != ""} {
+		if given {
+			inputs++
+		}
 	}
+	if inputs != 1 {
+		return 0, cli.Usagef("%s", env.T("потрібне щось одне: файли, --camera, --text або -", "give one of: files, --camera, --text, or -"))
+	}
+	if o.timeout <= 0 {
+		return 0, cli.Usagef("%s", env.T("--timeout: очікується тривалість, як 30s", "--timeout: want a duration such as 30s"))
+	}
+	o.gate = o.gate || o.camera != ""
 	if o.level < 0 || o.level > 4 {
 		return 0, cli.Usagef("%s", env.T("--level: від 0 до 4", "--level: from 0 to 4"))
 	}
@@ -193,19 +204,31 @@ func (p *Program) check(o qrOptions, hasText bool, args []string) (int, error) {
 		}
 	}
 	var readings []reading
-	if hasText {
-		readings = []reading{{source: "--text", text: strings.TrimRight(o.text, "\r\n")}}
-	} else {
+	switch {
+	case hasText:
+		readings = []reading{typed("--text", o.text)}
+	case o.camera != "":
+		readings = p.readCamera(o.camera, o.timeout, o.explain)
+	default:
 		for _, name := range args {
-			readings = append(readings, p.read(name)...)
+			readings = append(readings, p.read(name, o.explain)...)
 		}
 	}
 	worst := cli.ExitAccept
+	counted := 0
+	for _, r := range readings {
+		if !r.beside {
+			counted++
+		}
+	}
 	for _, r := range readings {
 		if !in.Simulated {
 			in.At = env.Now() // reading may have waited for a person: the start of the program is no time to judge by
 		}
-		worst = worse(worst, p.judge(state, in, o, r, len(readings) > 1))
+		code := p.judge(state, in, o, r, counted > 1)
+		if !r.beside {
+			worst = worse(worst, code)
+		}
 	}
 	return worst, nil
 }
@@ -236,60 +259,11 @@ func (p *Program) photo(value string) (verifier.Photo, error) {
 	return verifier.Photo{Kind: verifier.PhotoMatched, Hash: [20]byte(sum[:20])}, nil
 }
 
-// read gives the texts of one input: every code of a picture, or a text from stdin.
-func (p *Program) read(name string) []reading {
-	data, err := p.Env.ReadFile(name, qr.DefaultMaxBytes)
-	if err != nil {
-		return []reading{{source: name, err: err}}
-	}
-	if name == "-" && len(data) <= credential.MaxText+2 && looksLikeText(data) {
-		return []reading{{source: name, text: strings.TrimRight(string(data), "\r\n")}}
-	}
-	results, err := qr.ReadImage(data, qr.ReadOptions{})
-	if err == nil && len(results) == 0 {
-		err = qr.ErrNoCode // an input that gives nothing to judge may not end as if it had been accepted
-	}
-	if err != nil {
-		return []reading{{source: name, err: err}}
-	}
-	all := make([]reading, len(results))
-	for i, r := range results {
-		all[i] = reading{source: name, text: r.Text}
-	}
-	// A service ID among other codes is judged first; others are named, but only they alone decide when there is no ID.
-	for i, r := range all {
-		if strings.HasPrefix(r.text, credential.Prefix) {
-			var ids []reading
-			for _, other := range all[i:] {
-				if strings.HasPrefix(other.text, credential.Prefix) {
-					ids = append(ids, other)
-				}
-			}
-			return ids
-		}
-	}
-	return all
-}
-
-// looksLikeText tells a typed code from a picture: printable bytes only.
-func looksLikeText(data []byte) bool {
-	for _, b := range data {
-		if b < 0x20 && b != '\r' && b != '\n' || b == 0x7f || b >= 0x80 {
-			return false
-		}
-	}
-	return len(data) > 0
-}
-
 // judge prints the verdict of one reading and gives its exit code.
 func (p *Program) judge(state *checkpoint.State, in verifier.Input, o qrOptions, r reading, several bool) int {
 	env := p.Env
 	in.Text, in.Unread = r.text, r.err != nil
-	if r.err != nil {
-		// Nothing could be read: that says nothing about the person.
-		fmt.Fprintf(env.Stderr, "%s: %s: %v\n", env.Program, r.source, r.err)
-		fmt.Fprintf(env.Stderr, "%s: hint: %s\n", env.Program, readHint(env, r.err))
-	}
+	p.tellReading(r) // that nothing could be read says nothing about the person
 	v := state.Verify(in, checkpoint.Gate{Record: o.gate})
 	if o.json {
 		line, err := json.Marshal(v)
@@ -298,6 +272,9 @@ func (p *Program) judge(state *checkpoint.State, in verifier.Input, o qrOptions,
 			return cli.ExitCannotConfirm
 		}
 		fmt.Fprintf(env.Stdout, "%s\n", line)
+	} else if r.beside {
+		headline, _, _ := v.Text(env.Lang)
+		env.Print("%s: поруч інший код, його не враховано. %s", "%s: another code beside it, not counted. %s", r.source, headline)
 	} else {
 		if several {
 			fmt.Fprintf(env.Stdout, "%s\n", r.source)
@@ -308,20 +285,6 @@ func (p *Program) judge(state *checkpoint.State, in verifier.Input, o qrOptions,
 		fmt.Fprintf(env.Stderr, "%s: internal: %s\n", env.Program, detail)
 	}
 	return ExitOf(&v, o.test)
-}
-
-func readHint(env *cli.Env, err error) string {
-	switch {
-	case errors.Is(err, qr.ErrNoCode):
-		return env.T("наведіть код на весь кадр і зчитайте ще раз", "fill the frame with the code and read again")
-	case errors.Is(err, qr.ErrFormat):
-		return env.T("потрібна картинка PNG, JPEG, WebP або GIF; текст коду дають через --text", "give a PNG, JPEG, WebP or GIF picture; the text of a code goes to --text")
-	case errors.Is(err, qr.ErrTooLarge), errors.Is(err, qr.ErrTooManyPixels):
-		return env.T("зменшіть картинку", "make the picture smaller")
-	case errors.Is(err, os.ErrNotExist):
-		return env.T("перевірте назву файла", "check the file name")
-	}
-	return env.T("зчитайте ще раз", "read again")
 }
 
 // demo tells whether the pinned root is the one whose keys everybody has.

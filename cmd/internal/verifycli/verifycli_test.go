@@ -112,15 +112,6 @@ func TestReadHint(t *testing.T) {
 	}
 }
 
-func TestLooksLikeText(t *testing.T) {
-	for text, want := range map[string]bool{"": false, "\x89PNG\r\n\x1a\n": false, "GIF89a\x00": false, "\xff\xd8\xff": false, "a\x7f": false, "код": false, "a\tb": false,
-		"SID1:ABC": true, "SID1:ABC\r\n": true, "HTTPS://EXAMPLE.INVALID": true} {
-		if looksLikeText([]byte(text)) != want {
-			t.Errorf("%q: %v", text, !want)
-		}
-	}
-}
-
 // TestFailuresDecideNothing: no command but a verdict ends with the code of a refused person.
 func TestFailuresDecideNothing(t *testing.T) {
 	t.Setenv("POSVID_PASSPHRASE", "")
