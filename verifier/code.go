@@ -52,9 +52,9 @@ const (
 	CardMalformed        Code = "card-malformed"         // an object of the card is not built as its standard demands
 	CardSignature        Code = "card-signature"         // the card's data are not signed by the authority they name
 	CardCertificate      Code = "card-certificate"       // the authority named in the card's certificate did not sign it
-	CardRules            Code = "card-rules"             // genuine parts, but issued against the rules of the profile
 	CardBinding          Code = "card-binding"           // parts of two cards
 	CardKey              Code = "card-key"               // the card does not hold the key of its certificate
+	CardRules            Code = "card-rules"             // genuine parts, but issued against the rules of the profile
 	Revoked              Code = "revoked"                // status 1, or a certificate on a revocation list
 	StatusImpossible     Code = "status-impossible"      // index outside the list, or a status without meaning
 	Suspended            Code = "suspended"              // status 2
@@ -142,9 +142,9 @@ var table = [...]struct {
 	{CardMalformed, Refuse, CauseUnreadable},
 	{CardSignature, Refuse, CauseForged},
 	{CardCertificate, Refuse, CauseForged},
-	{CardRules, Refuse, CauseNoRight},
 	{CardBinding, Refuse, CauseForged},
 	{CardKey, Refuse, CauseForged},
+	{CardRules, Refuse, CauseNoRight},
 	{Revoked, Refuse, CauseRevoked},
 	{StatusImpossible, Refuse, CauseNoRight},
 	{Suspended, Refuse, CauseSuspended},

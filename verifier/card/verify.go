@@ -425,13 +425,18 @@ func (j *judge) judgeCertificate(vouched bool) []*x509.Certificate {
 	if chain == nil {
 		return nil
 	}
-	if cardAuthFlaw(j.certificate) || j.chuid != nil && j.certificate.NotAfter.After(j.expiry()) {
+	if cardAuthFlaw(j.certificate) || j.outlives() {
 		j.Fail(checkPurpose, verifier.CardRules, none)
 	} else {
 		j.Pass(checkPurpose)
 	}
 	j.judgeRevocation(chain)
 	return chain
+}
+
+// outlives reports whether the certificate ends after the card. Of a card that has expired that is no news.
+func (j *judge) outlives() bool {
+	return j.chuid != nil && j.certificate.NotAfter.After(j.expiry()) && j.at.Before(j.expiry())
 }
 
 // judgeForeign sorts a card of an authority that the bundle does not have: one that claims a number of ours is held to the
