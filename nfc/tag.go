@@ -147,7 +147,13 @@ func (t *Tag4) ReadMessage(ctx context.Context) ([]byte, error) {
 	piece := min(t.MaxRead, t.session.Limits().Le)
 	message := make([]byte, 0, n)
 	for len(message) < n {
-		part, err := t.read(ctx, 2+len(message), min(piece, n-len(message)))
+		want := min(piece, n-len(message))
+		part, err := t.read(ctx, 2+len(message), want)
+		if status, _ := StatusOf(err); status == StatusEndOfFile && want > 2 && len(message)+want == n {
+			// Tags in use count the two bytes of NLEN in it. What is cut short for another reason is no NDEF message.
+			n -= 2
+			part, err = t.read(ctx, 2+len(message), want-2)
+		}
 		if err != nil {
 			return nil, err
 		}
