@@ -23,6 +23,7 @@ import (
 	"github.com/posvid/posvid/crypto/cose"
 	"github.com/posvid/posvid/crypto/keys"
 	"github.com/posvid/posvid/trust"
+	"github.com/posvid/posvid/verifier"
 )
 
 // portrait stands for a normalised JPEG: what is in it does not matter here, its size and hash do.
@@ -505,6 +506,35 @@ func TestInstallPhotosIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// While a pack is copied and checked, the gate goes on: each read of it asks for a verdict, which needs the lock.
+func TestInstallPhotosKeepsNobodyWaiting(t *testing.T) {
+	w := worldOf(t, 1)
+	s := w.device(1)
+	k, _ := verifierKey(t, "gate")
+	data, _, _ := packOf(t, body, 20, after(1))
+	asked := 0
+	r := readerFunc(func(b []byte) (int, error) {
+		asked++
+		if v := w.verdict(s, 1); v.Outcome != verifier.Accept {
+			t.Errorf("%s", v.Code)
+		}
+		if len(data) == 0 {
+			return 0, io.EOF
+		}
+		n := copy(b, data[:min(len(data), 16<<10)])
+		data = data[n:]
+		return n, nil
+	})
+	must[PhotosReport](t)(s.InstallPhotos(r, k, after(1)))
+	if asked < 10 {
+		t.Errorf("asked %d times", asked)
+	}
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
 
 type brokenReader struct{}
 
