@@ -9,17 +9,16 @@ import (
 // otherwise, brightness is of 255.
 type shot struct {
 	w, h     int
-	part     float64 // side of the symbol, of the frame's height
-	tilt     float64 // angle between the camera's axis and the page's normal, radians
-	roll     float64 // turn of the phone about the camera's axis, radians
-	toward   float64 // direction of the tilt, radians
-	x, y     float64 // where the symbol's centre is, of the frame
-	blur     float64 // standard deviation of the whole blur: focus, lens, the camera's own smoothing
-	motion   float64 // length of the way during the exposure
-	heading  float64 // its direction, radians
-	contrast float64 // white minus black of the symbol, of 255
-	black    float64 // brightness of black
-	vignette float64 // loss of light in the corners, of 1
+	part     float64    // side of the symbol, of the frame's height
+	tilt     [2]float64 // how the page leans about the frame's horizontal and vertical axis, radians
+	roll     float64    // turn of the phone about the camera's axis, radians
+	x, y     float64    // where the symbol's centre is, of the frame
+	blur     float64    // standard deviation of the whole blur: focus, lens, the camera's own smoothing
+	motion   float64    // length of the way during the exposure
+	heading  float64    // its direction, radians
+	contrast float64    // white minus black of the symbol, of 255
+	black    float64    // brightness of black
+	vignette float64    // loss of light in the corners, of 1
 	slope    [2]float64
 	fill     float64 // share of a photosite's pitch that collects light
 	optics   float64 // blur before the photosites, on which the moiré hangs
@@ -50,10 +49,14 @@ type layer struct {
 // view gives the homography from the surface's pixels to the camera's for a
 // surface whose point (cx, cy) is seen at (x, y) with scale camera pixels to a
 // surface pixel, by a lens whose focal length is given in camera pixels.
-func view(w, h int, focal, cx, cy, x, y, scale, tilt, toward, roll float64) matrix {
+func view(w, h int, focal, cx, cy, x, y, scale float64, tilt [2]float64, roll float64) matrix {
 	distance := focal / scale
-	st, ct := sinCos(tilt)
-	sd, cd := sinCos(toward)
+	// The page leans about the axis (cd, sd) in its plane.
+	lean, cd, sd := math.Sqrt(float64(tilt[0]*tilt[0])+float64(tilt[1]*tilt[1])), 1.0, 0.0
+	if lean > 0 {
+		cd, sd = tilt[0]/lean, tilt[1]/lean
+	}
+	st, ct := sinCos(lean)
 	sr, cr := sinCos(roll)
 	// Rotation about the axis (cd, sd, 0) by the tilt (Rodrigues' formula), after the roll in the plane.
 	k := 1 - ct
@@ -362,8 +365,10 @@ func (p *plane) grain(s *shot, d *dice) {
 		return
 	}
 	// Weights in 1/65536 of gauss units; the 3 × 3 binomial mean leaves 3/8 of the standard deviation.
-	alone := int32(math.Floor(float64(256*65536/gaussUnit) * float64(s.noise*math.Sqrt(1-s.grain))))
-	group := int32(math.Floor(float64(256*65536/gaussUnit) * float64(s.noise*math.Sqrt(s.grain)) * 8 / 3))
+	// Sharpening follows and strengthens it; s.noise is what comes out.
+	noise := s.noise / (1 + float64(0.75*s.sharpen))
+	alone := int32(math.Floor(float64(256*65536/gaussUnit) * float64(noise*math.Sqrt(1-s.grain))))
+	group := int32(math.Floor(float64(256*65536/gaussUnit) * float64(noise*math.Sqrt(s.grain)) * 8 / 3))
 	w := p.w + 2
 	var four [4]int32
 	fill := func(line []int32) {

@@ -11,7 +11,6 @@ package scene
 import (
 	"fmt"
 	"image"
-	"math"
 	"slices"
 )
 
@@ -33,7 +32,7 @@ var Sets = []string{"webcam", "1080p", "goodlight", "paper", "screenshot", "vga"
 type camera struct {
 	w, h       int
 	part       span
-	tilt, roll float64 // degrees, at most
+	tilt, roll float64 // degrees, at most; the tilt about each of two axes
 	blur       span
 	motion     span
 	contrast   span
@@ -48,16 +47,16 @@ type camera struct {
 }
 
 var cameras = map[string]camera{
-	"webcam": {w: 1280, h: 720, part: span{0.52, 0.85}, tilt: 15, roll: 15, blur: span{0.6, 1.1}, contrast: span{0.55, 0.9}, noise: span{4, 8},
-		optics: span{0.24, 0.4}, sharpen: span{0, 0.5}, barrel: span{0, 0.015}, quality: [2]int{60, 85}, glare: 0.15, mirror: 0.4, cut: 0.035},
-	"1080p": {w: 1920, h: 1080, part: span{0.52, 0.85}, tilt: 15, roll: 15, blur: span{0.6, 1.1}, contrast: span{0.55, 0.9}, noise: span{4, 8},
-		optics: span{0.24, 0.4}, sharpen: span{0, 0.5}, barrel: span{0, 0.015}, quality: [2]int{60, 85}, glare: 0.15, mirror: 0.4, cut: 0.035},
-	"vga": {w: 640, h: 480, part: span{0.52, 0.85}, tilt: 15, roll: 15, blur: span{0.6, 1.1}, contrast: span{0.55, 0.9}, noise: span{4, 8},
-		optics: span{0.24, 0.4}, sharpen: span{0, 0.5}, barrel: span{0, 0.015}, quality: [2]int{60, 85}, glare: 0.15, mirror: 0.4, cut: 0.035},
+	"webcam": {w: 1280, h: 720, part: span{0.55, 0.88}, tilt: 15, roll: 15, blur: span{0.6, 1.1}, contrast: span{0.55, 0.9}, noise: span{4, 8},
+		optics: span{0.24, 0.4}, sharpen: span{0, 0.3}, barrel: span{0, 0.015}, quality: [2]int{60, 85}, glare: 0.15, mirror: 0.4, cut: 0.035},
+	"1080p": {w: 1920, h: 1080, part: span{0.55, 0.88}, tilt: 15, roll: 15, blur: span{0.6, 1.1}, contrast: span{0.55, 0.9}, noise: span{4, 8},
+		optics: span{0.24, 0.4}, sharpen: span{0, 0.3}, barrel: span{0, 0.015}, quality: [2]int{60, 85}, glare: 0.15, mirror: 0.4, cut: 0.035},
+	"vga": {w: 640, h: 480, part: span{0.55, 0.88}, tilt: 15, roll: 15, blur: span{0.6, 1.1}, contrast: span{0.55, 0.9}, noise: span{4, 8},
+		optics: span{0.24, 0.4}, sharpen: span{0, 0.3}, barrel: span{0, 0.015}, quality: [2]int{60, 85}, glare: 0.15, mirror: 0.4, cut: 0.035},
 	"goodlight": {w: 1280, h: 720, part: span{0.55, 0.72}, tilt: 15, roll: 15, blur: span{0.6, 1.1}, contrast: span{0.55, 0.9}, noise: span{1.5, 3.5},
 		optics: span{0.24, 0.4}, sharpen: span{0, 0.3}, barrel: span{0, 0.015}, quality: [2]int{75, 92}},
-	"hard": {w: 1280, h: 720, part: span{0.45, 0.8}, tilt: 35, roll: 35, blur: span{0.8, 1.4}, motion: span{2, 6}, contrast: span{0.3, 0.55}, noise: span{4, 8},
-		optics: span{0.24, 0.4}, sharpen: span{0, 0.5}, barrel: span{0, 0.015}, quality: [2]int{50, 75}, glare: 0.3, mirror: 0.6, cut: 0.08},
+	"hard": {w: 1280, h: 720, part: span{0.45, 0.8}, tilt: 25, roll: 35, blur: span{0.8, 1.4}, motion: span{2, 6}, contrast: span{0.3, 0.55}, noise: span{4, 8},
+		optics: span{0.24, 0.4}, sharpen: span{0, 0.3}, barrel: span{0, 0.015}, quality: [2]int{50, 75}, glare: 0.3, mirror: 0.6, cut: 0.08},
 }
 
 // Count is the number of frames of a set with n frames of each size.
@@ -102,9 +101,9 @@ func (c *camera) frame(d *dice, index int) (*Frame, error) {
 func (c *camera) shot(d *dice) *shot {
 	s := &shot{
 		w: c.w, h: c.h, part: d.in(c.part),
-		tilt: float64(c.tilt * degree * math.Sqrt(d.unit())), toward: d.between(0, 360*degree), roll: d.between(-c.roll*degree, c.roll*degree),
+		tilt: [2]float64{d.between(-c.tilt*degree, c.tilt*degree), d.between(-c.tilt*degree, c.tilt*degree)}, roll: d.between(-c.roll*degree, c.roll*degree),
 		blur: d.in(c.blur), motion: d.in(c.motion), heading: d.between(0, 180*degree),
-		contrast: d.in(c.contrast), noise: d.in(c.noise), grain: d.between(0.2, 0.6),
+		contrast: d.in(c.contrast), noise: d.in(c.noise), grain: d.between(0.1, 0.5),
 		optics: d.in(c.optics), fill: d.between(0.5, 0.9), grid: d.between(0.3, 1), sharpen: d.in(c.sharpen), barrel: d.in(c.barrel), focal: d.between(0.65, 1),
 		vignette: d.between(0.05, 0.35), slope: [2]float64{float64(0.25 * d.signed()), float64(0.25 * d.signed())},
 		exposure: d.between(0.35, 1),
@@ -149,17 +148,17 @@ func take(s *shot, d *dice, subject *surface) *image.Gray {
 	code := subject.code
 	cx, cy := float64(code.Min.X+code.Max.X)/2, float64(code.Min.Y+code.Max.Y)/2
 	scale := float64(s.part*float64(s.h)) / float64(code.Dx())
-	front := view(s.w, s.h, focal, cx, cy, float64(s.x*float64(s.w)), float64(s.y*float64(s.h)), scale, s.tilt, s.toward, s.roll)
+	front := view(s.w, s.h, focal, cx, cy, float64(s.x*float64(s.w)), float64(s.y*float64(s.h)), scale, s.tilt, s.roll)
 	dim := int32(float64(256 * s.exposure))
 	layers := []layer{{subject, front.adjugate(), 256}}
 	if d.chance(0.7) {
 		page := sheet(d, 900, 1200)
 		at := view(s.w, s.h, focal, 450, 600, float64(float64(s.w)*d.between(0, 1)), float64(float64(s.h)*d.between(0.2, 0.8)),
-			float64(d.between(0.4, 0.7)*float64(s.h)/720), float64(20*degree)*d.unit(), 0, d.between(-1.5, 1.5))
+			float64(d.between(0.4, 0.7)*float64(s.h)/720), [2]float64{float64(20 * degree * d.signed()), float64(20 * degree * d.signed())}, d.between(-1.5, 1.5))
 		layers = append(layers, layer{page, at.adjugate(), dim})
 	}
 	ground := desk(d)
-	at := view(s.w, s.h, focal, 0, 0, 0, 0, float64(d.between(1, 3)*float64(s.h)/720), float64(10*degree)*d.unit(), 0, d.between(-3, 3))
+	at := view(s.w, s.h, focal, 0, 0, 0, 0, float64(d.between(1, 3)*float64(s.h)/720), [2]float64{float64(10 * degree * d.signed()), 0}, d.between(-3, 3))
 	layers = append(layers, layer{ground, at.adjugate(), dim})
 	p := expose(s, layers)
 	p.blur(s.blur)
@@ -183,9 +182,9 @@ func paper(d *dice, index int) (*Frame, error) {
 	s.paragraph(d, image.Rect(200, 120, w-200, y-4*60), 8, 25)
 	s.paragraph(d, image.Rect(200, y+4*side+4*60, w-200, h-100), 8, 25)
 	s.symbol(x, y, k, code, int16(15+d.intn(30)))
-	sh := &shot{w: 1240, h: 900, contrast: 0.93, black: d.between(4, 12), noise: d.between(2, 4.5), grain: d.between(0.3, 0.7),
-		blur: d.between(0.5, 0.9), sharpen: d.between(0.2, 1), vignette: d.between(0, 0.04)}
-	m := view(sh.w, sh.h, 5000, float64(w)/2, float64(h)/2, 620, 450, 0.25, 0, 0, float64(2.5*degree*d.signed()))
+	sh := &shot{w: 1240, h: 900, contrast: 0.93, black: d.between(4, 12), noise: d.between(2.5, 5.5), grain: d.between(0.3, 0.7),
+		blur: d.between(0.5, 1), sharpen: d.between(0.2, 1), vignette: d.between(0, 0.04)}
+	m := view(sh.w, sh.h, 5000, float64(w)/2, float64(h)/2, 620, 450, 0.25, [2]float64{}, float64(2.5*degree*d.signed()))
 	p := expose(sh, []layer{{s, m.adjugate(), 256}, {newSurfaceTiled(252), matrix{1, 0, 0, 0, 1, 0, 0, 0, 1}, 256}})
 	p.texture(d, float64(d.between(2, 5)))
 	p.blur(sh.blur)
