@@ -135,14 +135,19 @@ func (r *reader) readPIV(ctx context.Context) (bool, error) {
 	return r.out.Profile() == ProfilePIV, nil
 }
 
-// object reads one object; nil without an error when the card does not give it.
+// object reads one object; nil without an error when the card does not give it. One that everybody may read is either not
+// there or behind access control; a card that answers anything else, perhaps in the middle of the object, has not given it whole.
 func (r *reader) object(ctx context.Context, o nfc.Object) ([]byte, error) {
 	r.step(ProfilePIV, o.Name)
 	inside, err := r.piv.Read(ctx, o)
-	if err != nil {
-		return nil, r.refusal(o.Name, err)
+	if err == nil {
+		return inside, nil
 	}
-	return inside, nil
+	status, _ := nfc.StatusOf(err)
+	if o.Contactless == nfc.AccessAlways && status != nfc.StatusSecurity && !errors.Is(err, nfc.ErrNotFound) {
+		return nil, err
+	}
+	return nil, r.refusal(o.Name, err)
 }
 
 // refusal keeps a refusal by the card as an object that is withheld, and passes on every failure of the way to it.
@@ -226,36 +231,27 @@ func (r *reader) fits() bool {
 	return err == nil && bound(n, chuid)
 }
 
-// readRecord reads the token of an NDEF file. On a card with a key of its own the key signs once more afterwards, so
-// that key and record are of one card; on a plain tag the number of the card, or the record itself, is read twice.
+// readRecord reads the token of an NDEF file. A card that has answered as PIV has to show afterwards that it is still there; of a plain tag
+// the number, or the record itself, is read twice.
 func (r *reader) readRecord(ctx context.Context) (bool, error) {
 	uid := r.uid(ctx)
 	r.step(ProfileRecord, "NDEF file")
-	tag, err := nfc.SelectTag(ctx, r.session)
-	if err != nil {
-		return false, r.refusal("NDEF file", err)
-	}
-	token, err := tag.ReadToken(ctx)
-	if err != nil && r.session.Failed() == nil && r.out.Signature != nil {
-		// Whatever else lies on a card that has proven itself is no record of ours.
-		r.out.Withheld = append(r.out.Withheld, Withheld{"record", err})
-		return false, nil
-	}
-	if err != nil {
-		return false, r.refusal("record", err)
-	}
+	tag, token, err := r.token(ctx)
 	switch {
-	case r.out.Signature != nil:
-		if r.piv, err = nfc.SelectPIV(ctx, r.session); err == nil {
-			r.out.Signature = nil
-			err = r.challenge(ctx)
+	case errors.Is(err, nfc.ErrNoApplication):
+		return false, r.refusal("NDEF file", err)
+	case r.session.Failed() != nil:
+		return false, r.session.Failed()
+	case r.out.Profile() == ProfilePIV:
+		if swapped := r.confirmCard(ctx); swapped != nil {
+			return false, swapped
 		}
-		if err != nil && r.session.Failed() != nil {
-			return false, err
+		if err != nil { // whatever else lies on the card is no record of ours
+			r.out.Withheld = append(r.out.Withheld, Withheld{"record", err})
+			return false, nil
 		}
-		if err != nil || r.out.Signature == nil || !r.fits() {
-			return false, ErrSwapped
-		}
+	case err != nil:
+		return false, r.refusal("record", err)
 	case uid != nil:
 		if again := r.uid(ctx); !bytes.Equal(again, uid) {
 			return false, ErrSwapped
@@ -274,6 +270,47 @@ func (r *reader) readRecord(ctx context.Context) (bool, error) {
 	}
 	r.out.Record = token
 	return true, nil
+}
+
+// token selects the NDEF file and reads its one token.
+func (r *reader) token(ctx context.Context) (*nfc.Tag4, []byte, error) {
+	tag, err := nfc.SelectTag(ctx, r.session)
+	if err != nil {
+		return nil, nil, err
+	}
+	token, err := tag.ReadToken(ctx)
+	return tag, token, err
+}
+
+// confirmCard selects the PIV application again and has its key sign once more, so that what was read before and in
+// between is of one card; a card whose key did not sign has to give the same object again.
+func (r *reader) confirmCard(ctx context.Context) error {
+	swapped := func() error {
+		if failed := r.session.Failed(); failed != nil {
+			return failed
+		}
+		return ErrSwapped
+	}
+	var err error
+	if r.piv, err = nfc.SelectPIV(ctx, r.session); err != nil {
+		return swapped()
+	}
+	if r.out.Signature != nil {
+		signed := r.fits()
+		r.out.Signature = nil
+		if err := r.challenge(ctx); err != nil || r.out.Signature == nil || r.fits() != signed {
+			return swapped()
+		}
+		return nil
+	}
+	object, first := nfc.ObjectCardAuth, r.out.Certificate
+	if first == nil {
+		object, first = nfc.ObjectCHUID, r.out.CHUID
+	}
+	if again, err := r.piv.Read(ctx, object); err != nil || !bytes.Equal(again, first) {
+		return swapped()
+	}
+	return nil
 }
 
 // readNumber reads the number of a card that has nothing better to show.
