@@ -11,6 +11,9 @@
 //	damage FILE              flips a bit in the middle of each file that is named or matched
 //	cut FILE N               keeps the first N bytes
 //	picture FILE TEXT        draws TEXT as a QR code; without TEXT, a picture with no code
+//	sheet FILE TEXT…         draws each TEXT as a QR code, side by side; FILE.pdf has one page a TEXT, as vectors
+//	needs PROGRAM PACKAGE    fails in CI when the program is missing; elsewhere [!exec:PROGRAM] skip follows
+//	typed FILE TEXT          TEXT as a hand scanner types it while the keyboard is Ukrainian, and Enter
 //	portrait FILE SEED       draws an invented portrait
 //	same FILE FILE           two files are equal byte for byte
 //	hides FILE WORD…         none of the words stands in FILE (or stdout, stderr)
@@ -83,7 +86,7 @@ func Params(dir string) testscript.Params {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exit": exit, "capture": capture, "only": only, "none": none, "json": jsonIs, "damage": damage, "cut": cut,
-			"picture": picture, "portrait": portrait, "same": same, "hides": hides,
+			"picture": picture, "sheet": sheet, "needs": needs, "typed": typed, "portrait": portrait, "same": same, "hides": hides,
 		},
 		RequireUniqueNames: true,
 	}
