@@ -2,15 +2,23 @@ package verifycli
 
 import (
 	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"image"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/posvid/posvid/checkpoint"
 	"github.com/posvid/posvid/cmd/internal/cli"
+	"github.com/posvid/posvid/qr"
+	"github.com/posvid/posvid/qr/detect"
+	"github.com/posvid/posvid/qr/source"
 	"github.com/posvid/posvid/testvectors"
 	"github.com/posvid/posvid/trust"
 )
@@ -90,6 +98,149 @@ func TestDoctorNamesDamagedRecords(t *testing.T) {
 		}
 		if !strings.Contains(out.String(), "damaged") || !strings.Contains(out.String(), remedy) {
 			t.Errorf("damaged %s: want %q in\n%s", name, remedy, out.String())
+		}
+	}
+}
+
+// TestPDFWithoutPoppler: without the programs that render PDF nothing is judged, and the package to install is named.
+func TestPDFWithoutPoppler(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "code.pdf")
+	if err := os.WriteFile(file, []byte("%PDF-1.7\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", t.TempDir())
+	var out, errs bytes.Buffer
+	env := &cli.Env{Program: "posvid-verify", Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs, Now: time.Now, Lang: "en"}
+	code := Run(env, []string{"qr", file, "--lang", "en", "--json", "--state", t.TempDir()})
+	if code != cli.ExitCannotConfirm || !strings.Contains(out.String(), `"cannot-confirm"`) || !strings.Contains(errs.String(), "apt install poppler-utils") {
+		t.Errorf("exit %d\n%s%s", code, out.String(), errs.String())
+	}
+}
+
+// shown is a camera that shows pictures one after another and then nothing.
+type shown struct{ items []source.Item }
+
+func (s *shown) Next(ctx context.Context) (source.Item, error) {
+	if len(s.items) == 0 {
+		<-ctx.Done()
+		return source.Item{}, ctx.Err()
+	}
+	item := s.items[0]
+	s.items = s.items[1:]
+	return item, nil
+}
+
+func (s *shown) Close() error { return nil }
+
+// picture draws a code.
+func picture(t *testing.T, text string) source.Item {
+	t.Helper()
+	symbol, err := qr.Encode(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := symbol.PNG(&b, qr.PNGOptions{Scale: 3}); err != nil {
+		t.Fatal(err)
+	}
+	g, err := source.DecodePicture(b.Bytes(), source.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return source.Item{Source: "camera", Picture: g}
+}
+
+// TestCameraLooksForID: a camera goes on past pictures with nothing, past faults, and for a while past codes of others.
+func TestCameraLooksForID(t *testing.T) {
+	blank := source.Item{Source: "camera", Picture: image.NewGray(image.Rect(0, 0, 64, 48))}
+	gone := source.Item{Source: "camera", Err: fmt.Errorf("x: %w", source.ErrUnplugged)}
+	id, foreign := picture(t, "SID1:ABC"), picture(t, "HTTPS://EXAMPLE.ORG/")
+	p := &Program{Env: &cli.Env{Program: "posvid-verify", Lang: "uk", Stderr: io.Discard}}
+	for name, c := range map[string]struct {
+		items  []source.Item
+		want   string // the text read
+		err    error
+		told   int
+		most   time.Duration
+		report bool
+	}{
+		"at once":               {items: []source.Item{id}, want: "SID1:ABC"},
+		"after nothing":         {items: []source.Item{blank, blank, id}, want: "SID1:ABC"},
+		"unplugged and back":    {items: []source.Item{gone, blank, id}, want: "SID1:ABC", told: 1},
+		"a poster, then the ID": {items: []source.Item{foreign, blank, id}, want: "SID1:ABC"},
+		"a poster alone":        {items: []source.Item{foreign}, want: "HTTPS://EXAMPLE.ORG/", most: foreignPatience},
+		"nothing":               {items: []source.Item{blank}, err: qr.ErrNoCode, most: time.Minute, report: true},
+		"nothing at all":        {err: qr.ErrNoCode, most: time.Minute},
+		"unplugged for good":    {items: []source.Item{blank, gone}, err: source.ErrUnplugged, told: 1, most: time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				begun, told := time.Now(), 0
+				got := p.watchFor(&shown{c.items}, "camera", time.Minute, true, func(error) { told++ })
+				if waited := time.Since(begun); waited != c.most {
+					t.Errorf("waited %s, want %s", waited, c.most)
+				}
+				if len(got) != 1 || got[0].text != c.want || !errors.Is(got[0].err, c.err) || told != c.told || got[0].beside || (got[0].report != nil) != c.report {
+					t.Errorf("%+v, told of %d faults", got, told)
+				}
+			})
+		})
+	}
+}
+
+// TestIDsFirst: service IDs come first, in their order; other codes have no say beside one, and all of it alone.
+func TestIDsFirst(t *testing.T) {
+	texts := func(all []reading) (ids, beside, others string) {
+		for _, r := range all {
+			switch {
+			case strings.HasPrefix(r.text, "SID1:"):
+				ids += r.text[5:]
+				if beside+others != "" || r.beside {
+					t.Errorf("an ID after others, or without a say: %+v", all)
+				}
+			case r.beside:
+				beside += r.text
+			default:
+				others += r.text
+			}
+		}
+		return ids, beside, others
+	}
+	for in, want := range map[string][3]string{
+		"": {}, "SID1:A": {"A"}, "x": {"", "", "x"}, "x y z": {"", "", "xyz"}, "x SID1:A": {"A", "x"}, "SID1:A x SID1:B y": {"AB", "xy"},
+		"SIDQ1:A SID1:B": {"B", "SIDQ1:A"}, "sid1:A x": {"", "", "sid1:Ax"},
+	} {
+		var all []reading
+		for _, text := range strings.Fields(in) {
+			all = append(all, reading{text: text})
+		}
+		ids, beside, others := texts(idsFirst(all))
+		if [3]string{ids, beside, others} != want {
+			t.Errorf("%q: %q %q %q", in, ids, beside, others)
+		}
+	}
+}
+
+// TestAdviceTexts: every advice and every fault of a source has words in both languages.
+func TestAdviceTexts(t *testing.T) {
+	seen := map[string]bool{}
+	for _, a := range []detect.Advice{detect.AdviceCloser, detect.AdviceFarther, detect.AdviceStill, detect.AdviceGlare, detect.AdviceLight, detect.AdviceWhole,
+		detect.AdviceNotQR, detect.AdviceUnreadable, detect.AdviceReadAlready, "", "other"} {
+		uk, en := AdviceText("uk", a), AdviceText("en", a)
+		if uk == "" || en == "" || uk == en || seen[uk] && a != "" && a != "other" {
+			t.Errorf("%q: %q, %q", a, uk, en)
+		}
+		seen[uk] = true
+	}
+	for _, lang := range []string{"uk", "en"} {
+		env := &cli.Env{Lang: lang}
+		lines := explainLines(env, detect.Report{Finders: 2, ModulePixels: 2.5, Advice: []detect.Advice{detect.AdviceCloser, detect.AdviceStill}})
+		if len(lines) != 5 || !strings.Contains(lines[1], "2.5") || !strings.HasPrefix(lines[3], "→ ") {
+			t.Errorf("%q", lines)
+		}
+		layout := &source.LayoutError{Layout: source.LayoutUkrainian}
+		if what, hint := readFault(env, fmt.Errorf("x: %w", layout)); what != layout.Words(lang) || hint != layout.Remedy(lang) {
+			t.Errorf("%q, %q", what, hint)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/posvid/posvid/cmd/internal/cli"
 	"github.com/posvid/posvid/locale"
 	"github.com/posvid/posvid/qr"
+	"github.com/posvid/posvid/qr/source"
 	"github.com/posvid/posvid/testvectors/gen/demoroot"
 	"github.com/posvid/posvid/trust"
 	"github.com/posvid/posvid/verifier"
@@ -104,7 +105,9 @@ func TestPrintVerdict(t *testing.T) {
 
 // TestReadHint: each way in which nothing is read has a next step in both languages.
 func TestReadHint(t *testing.T) {
-	for _, err := range []error{qr.ErrNoCode, qr.ErrFormat, qr.ErrTooLarge, qr.ErrTooManyPixels, os.ErrNotExist, io.ErrUnexpectedEOF, context.Canceled} {
+	for _, err := range []error{qr.ErrNoCode, qr.ErrFormat, qr.ErrTooLarge, qr.ErrTooManyPixels, os.ErrNotExist, io.ErrUnexpectedEOF, context.Canceled,
+		source.ErrNoPDF, source.ErrPDF, source.ErrPDFEncrypted, source.ErrPDFPages, source.ErrPDFSlow, source.ErrTooManyLines, source.ErrTextTooLong,
+		source.ErrUnplugged, source.ErrNoCamera, source.ErrCameraDenied, source.ErrCameraBusy, source.ErrNotCamera, source.ErrCameraSystem, source.ErrFrame} {
 		uk, en := readHint(&cli.Env{Lang: "uk"}, err), readHint(&cli.Env{Lang: "en"}, err)
 		if uk == "" || en == "" || uk == en {
 			t.Errorf("%v: %q, %q", err, uk, en)
