@@ -131,6 +131,18 @@ func (s *State) SetJournalDays(days int, at time.Time) error {
 	})
 }
 
+// ExpireJournal removes what is past its term. OpenJournal and each first event of a day do so too; whoever looks into a
+// journal that nobody has written to for long calls it first.
+func (s *State) ExpireJournal(at time.Time) error {
+	return s.locked(true, func() error {
+		days, err := s.journalDays()
+		if err != nil {
+			return err
+		}
+		return s.expireJournal(at, days)
+	})
+}
+
 func (s *State) makeJournalDir() error {
 	if err := os.Mkdir(filepath.Join(s.dir, journalDir), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fail(ErrDisk, "making the folder of the journal: %v", err)
@@ -658,7 +670,7 @@ type JournalInfo struct {
 	Bytes    int64
 }
 
-// JournalInfo counts the events without opening them and without changing anything.
+// JournalInfo counts the events without opening them and without changing anything. Events go on being written meanwhile.
 func (s *State) JournalInfo() (info JournalInfo, err error) {
 	err = s.locked(false, func() error {
 		if info.KeepDays, err = s.journalDays(); err != nil {
@@ -673,39 +685,47 @@ func (s *State) JournalInfo() (info JournalInfo, err error) {
 			return err
 		}
 		for _, day := range days {
-			d, err := s.countDay(day)
+			stat, err := os.Stat(filepath.Join(s.dir, dayName(day)))
 			if err != nil {
-				return err
+				return fail(ErrDisk, "reading the journal: %v", err)
 			}
-			info.Days = append(info.Days, d)
-			info.Events += d.Events
-			info.Bytes += d.Bytes
+			info.Days = append(info.Days, JournalDay{Day: day, Bytes: stat.Size()})
 		}
 		return nil
 	})
-	return info, err
+	if err != nil {
+		return info, err
+	}
+	for i := range info.Days {
+		d := &info.Days[i]
+		if err := s.countDay(d); err != nil {
+			return info, err
+		}
+		info.Events += d.Events
+		info.Bytes += d.Bytes
+	}
+	return info, nil
 }
 
-func (s *State) countDay(day string) (JournalDay, error) {
-	d := JournalDay{Day: day}
-	f, err := os.Open(filepath.Join(s.dir, dayName(day)))
+// countDay counts the events in the bytes that a day had.
+func (s *State) countDay(d *JournalDay) error {
+	f, err := os.Open(filepath.Join(s.dir, dayName(d.Day)))
+	if errors.Is(err, fs.ErrNotExist) { // its term ended a moment ago
+		d.Bytes = 0
+		return nil
+	}
 	if err != nil {
-		return d, fail(ErrDisk, "reading the journal: %v", err)
+		return fail(ErrDisk, "reading the journal: %v", err)
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return d, fail(ErrDisk, "reading the journal: %v", err)
-	}
-	d.Bytes = info.Size()
-	r, err := newDayReader(io.LimitReader(f, MaxJournalDay))
+	r, err := newDayReader(io.LimitReader(f, min(d.Bytes, MaxJournalDay)))
 	for err == nil {
 		if _, err = r.next(); err == nil {
 			d.Events++
 		}
 	}
 	d.Torn = err != io.EOF
-	return d, nil
+	return nil
 }
 
 // sortByNumber orders cursors by the number of the record they stand at.

@@ -60,7 +60,7 @@ func (s *State) InstallPhotos(r io.Reader, k keys.VerifierPrivateKey, at time.Ti
 	if err != nil {
 		return report, err
 	}
-	content, err := p.unseal(k)
+	content, err := p.unseal(k, s.ownNumber())
 	if err == nil {
 		err = p.verify(content)
 	}
@@ -262,8 +262,9 @@ func (s *State) Photo(hash [20]byte, k keys.VerifierPrivateKey, at time.Time) ([
 		return nil, err
 	}
 	var why error
+	own := s.ownNumber()
 	for _, name := range names {
-		jpeg, err := photoOf(filepath.Join(s.dir, name), hash, k, at)
+		jpeg, err := photoOf(filepath.Join(s.dir, name), hash, k, own, at)
 		switch {
 		case err == nil:
 			return jpeg, nil
@@ -279,7 +280,18 @@ func (s *State) Photo(hash [20]byte, k keys.VerifierPrivateKey, at time.Time) ([
 	return nil, fail(ErrNoPhoto, "none of %d photo packs has the picture", len(names))
 }
 
-func photoOf(name string, hash [20]byte, k keys.VerifierPrivateKey, at time.Time) ([]byte, error) {
+// ownNumber is the number of this device in the installed bundle: the recipient to try first. 0 when it is not known.
+func (s *State) ownNumber() (id uint64) {
+	_ = s.locked(false, func() error {
+		if b, err := s.bundle(); err == nil {
+			id, _, _ = s.self(b)
+		}
+		return nil
+	})
+	return id
+}
+
+func photoOf(name string, hash [20]byte, k keys.VerifierPrivateKey, own uint64, at time.Time) ([]byte, error) {
 	p, closer, err := openPackFile(name)
 	if err != nil {
 		return nil, err
@@ -288,7 +300,7 @@ func photoOf(name string, hash [20]byte, k keys.VerifierPrivateKey, at time.Time
 	if made := time.Unix(p.IssuedAt, 0); at.Sub(made) > MaxPhotosAge {
 		return nil, fail(ErrPhotosOld, "photo pack of %s is older than %d days", made.UTC().Format(time.RFC3339), MaxPhotosAge/(24*time.Hour))
 	}
-	content, err := p.unseal(k)
+	content, err := p.unseal(k, own)
 	if err != nil {
 		return nil, err
 	}

@@ -384,10 +384,15 @@ func parseHead(data []byte) (*head, error) {
 	return out, nil
 }
 
-// unseal finds the content key of a pack with the key of a verifier.
-func (h *head) unseal(k keys.VerifierPrivateKey) (*packKeys, error) {
+// unseal finds the content key of a pack with the key of a verifier. own is its number, tried first; the others are tried
+// after it, because a number can have changed since.
+func (h *head) unseal(k keys.VerifierPrivateKey, own uint64) (*packKeys, error) {
 	purpose := packPurpose(h.bound)
-	for _, sealed := range h.sealed {
+	order := slices.Clone(h.sealed)
+	if i, ok := slices.BinarySearch(h.Verifiers, own); ok {
+		order[0], order[i] = order[i], order[0]
+	}
+	for _, sealed := range order {
 		content, err := k.Decrypt(purpose, sealed)
 		if err != nil {
 			continue

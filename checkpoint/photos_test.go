@@ -218,7 +218,7 @@ func TestPhotoLimitsFit(t *testing.T) {
 func rebuild(tb testing.TB, data []byte, k keys.VerifierPrivateKey, change func(entries []packed) []packed) []byte {
 	tb.Helper()
 	p := must[*pack](tb)(openPack(bytes.NewReader(data), int64(len(data))))
-	content := must[*packKeys](tb)(p.unseal(k))
+	content := must[*packKeys](tb)(p.unseal(k, 5))
 	var entries []packed
 	for i := range p.count {
 		id, from, _ := p.entry(i)
@@ -250,7 +250,7 @@ func TestBadPacksAreRefused(t *testing.T) {
 	other, _, _ := packOf(t, body, 12, base.Add(time.Second))
 	p := must[*pack](t)(openPack(bytes.NewReader(data), int64(len(data))))
 	q := must[*pack](t)(openPack(bytes.NewReader(other), int64(len(other))))
-	content := must[*packKeys](t)(p.unseal(k))
+	content := must[*packKeys](t)(p.unseal(k, 5))
 	flip := func(at int64) []byte {
 		b := bytes.Clone(data)
 		b[at] ^= 1
@@ -360,7 +360,7 @@ func TestPhotoFromATamperedFolder(t *testing.T) {
 	stranger, _ := verifierKey(t, "stranger")
 	data, hashes, g := packOf(t, body, 12, base)
 	p := must[*pack](t)(openPack(bytes.NewReader(data), int64(len(data))))
-	content := must[*packKeys](t)(p.unseal(k))
+	content := must[*packKeys](t)(p.unseal(k, 5))
 	victim := hashes[4]
 	id := content.id(victim)
 	with := func(change func(e []packed) []packed) []byte { return rebuild(t, data, k, change) }
@@ -689,7 +689,7 @@ func FuzzPhotoPack(f *testing.F) {
 		for i := range min(p.count+1, 100) {
 			_, _, _ = p.entry(i)
 		}
-		content, err := p.unseal(k)
+		content, err := p.unseal(k, 0)
 		if err != nil {
 			// A key that fits the hostile header, to get behind it.
 			content, _ = newPackKeys(make([]byte, 32), p.bound)

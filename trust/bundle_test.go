@@ -630,6 +630,10 @@ func TestSmallSections(t *testing.T) {
 		b := mustOpen(t, r, assembled(t, r, 1, day(1), sections))
 		_, _, err := b.Verifier(1)
 		wantError(t, "verifier "+name, err, ErrSection)
+		all, err := b.Verifiers()
+		if wantError(t, "all verifiers, "+name, err, ErrSection); len(all) != 0 {
+			t.Errorf("%s: %d verifiers of a damaged section", name, len(all))
+		}
 	}
 	value := bytes.Repeat([]byte{1}, 8)
 	now, old := uint64(day(1).Unix()), uint64(day(0).Unix())

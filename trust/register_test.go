@@ -162,6 +162,9 @@ func TestAdmitVerifier(t *testing.T) {
 	if v, ok, err := b.Verifier(77); err != nil || !ok || v.Class != ClassCouncil || v.Policy != ClassCheckpoint {
 		t.Errorf("verifier 77: %+v %v %v", v, ok, err)
 	}
+	if all, err := b.Verifiers(); err != nil || len(all) != 2 || all[0].ID != 1 || all[1].ID != 77 || all[1].Policy != ClassCheckpoint {
+		t.Errorf("verifiers: %+v %v", all, err)
+	}
 	if err := r.EndVerifier(1); err != nil {
 		t.Fatal(err)
 	}
@@ -173,6 +176,9 @@ func TestAdmitVerifier(t *testing.T) {
 		if _, ok, err := b.Verifier(id); ok || err != nil {
 			t.Errorf("verifier %d is still there: %v", id, err)
 		}
+	}
+	if all, err := b.Verifiers(); err != nil || len(all) != 0 {
+		t.Errorf("verifiers that ended: %+v %v", all, err)
 	}
 	if id, err := r.AdmitVerifier(verifierRequest(t, "next", edrpou(1), day(3)), grant, day(3)); err != nil || id != 78 {
 		t.Errorf("next id %d, %v", id, err)

@@ -30,6 +30,9 @@ func (p *Program) journalShow() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := state.ExpireJournal(env.Now()); err != nil {
+				return p.journalError(err)
+			}
 			info, err := state.JournalInfo()
 			if err != nil {
 				return p.journalError(err)
@@ -88,6 +91,9 @@ func (p *Program) journalExport() *cobra.Command {
 			key, err := state.Keys(passphrase)
 			if err != nil {
 				return p.keysError(err)
+			}
+			if err := state.ExpireJournal(env.Now()); err != nil { // what is past its term is not shown either
+				return p.journalError(err)
 			}
 			var report checkpoint.JournalReport
 			err = writeStream(env, out, func(w io.Writer) error {
