@@ -127,6 +127,9 @@ func (c *Chip) Reset() {
 	c.selected, c.chain, c.pending = c.config.Default, nil, nil
 }
 
+// Contactless reports whether the chip is behind an antenna.
+func (c *Chip) Contactless() bool { return c.config.Contactless }
+
 // Count gives the commands answered since the chip was made, and the bytes that went both ways.
 func (c *Chip) Count() (commands, traffic int) {
 	c.mu.Lock()

@@ -8,7 +8,6 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/sha512"
-	"crypto/x509"
 	"encoding/asn1"
 	"fmt"
 	"slices"
@@ -132,13 +131,4 @@ func CertificateObject(certificate []byte, compress bool) []byte {
 		certificate, info = Gzip(certificate), 1
 	}
 	return bytes.Join([][]byte{TLV(0x70, certificate), TLV(0x71, []byte{info}), TLV(0xFE)}, nil)
-}
-
-// parseCertificateObject gives the certificate of a container this package made uncompressed.
-func parseCertificateObject(value []byte) (*x509.Certificate, error) {
-	fields, err := readTLVs(value)
-	if err != nil {
-		return nil, err
-	}
-	return x509.ParseCertificate(fields[0x70])
 }

@@ -114,6 +114,13 @@ func (s *Script) Reset() {
 	card.Reset()
 }
 
+// Contactless reports whether the card that answers now is behind an antenna.
+func (s *Script) Contactless() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return isContactless(s.card)
+}
+
 // Transmit implements [Device].
 func (s *Script) Transmit(ctx context.Context, apdu []byte) ([]byte, error) {
 	s.mu.Lock()
@@ -183,7 +190,8 @@ func Raw(response []byte) Fault {
 	return func(context.Context, []byte, Device) ([]byte, error) { return bytes.Clone(response), nil }
 }
 
-// Empty answers with no bytes at all and stays in the field.
+// Empty answers with no bytes at all and stays in the field, as some readers give it. vpcd takes an empty frame for none
+// and goes on waiting: behind it this is a stall.
 func Empty() Fault { return Raw([]byte{}) }
 
 // OneByte answers with half a status word.

@@ -9,12 +9,12 @@ import (
 	"testing"
 )
 
-// FixtureConfig says which readers [Isolated] sets up. The zero value is one virtual reader with two slots, named as the
-// package vsmartcard-vpcd names them: "Virtual PCD 00 00" and "Virtual PCD 00 01".
+// FixtureConfig says what [Isolated] sets up. The zero value is one virtual reader with two slots, named as the package
+// vsmartcard-vpcd names them: "Virtual PCD 00 00" and "Virtual PCD 00 01".
 type FixtureConfig struct {
-	// Readers are the names of the readers; each gives two slots. A name other than "Virtual PCD" makes a reader that
-	// nothing but its driver tells from one of metal. Nil: one "Virtual PCD".
-	Readers []string
+	// Reader is the name of the reader. A name other than "Virtual PCD" makes a reader that nothing but its driver tells
+	// from one of metal. The driver vpcd serves one reader with two slots, which programs list as two readers.
+	Reader string
 	// NoReaders starts pcscd without any reader.
 	NoReaders bool
 	// NoDaemon leaves pcscd stopped until [Fixture.StartDaemon].
@@ -91,14 +91,17 @@ func skip(t testing.TB, reason string) {
 	t.Skip(reason)
 }
 
-// ReaderName gives the name under which pcscd lists a slot: two slots a reader.
-func (c FixtureConfig) ReaderName(slot int) string {
-	names := c.Readers
-	if names == nil {
-		names = []string{virtualReader}
+func (c FixtureConfig) name() string {
+	if c.Reader == "" {
+		return virtualReader
 	}
-	if c.NoReaders || slot < 0 || slot/2 >= len(names) {
+	return c.Reader
+}
+
+// ReaderName gives the name under which pcscd lists slot 0 or 1, empty for a slot that is not there.
+func (c FixtureConfig) ReaderName(slot int) string {
+	if c.NoReaders || slot < 0 || slot > 1 {
 		return ""
 	}
-	return fmt.Sprintf("%s %02X %02X", names[slot/2], slot/2, slot%2)
+	return fmt.Sprintf("%s 00 %02X", c.name(), slot)
 }

@@ -118,6 +118,7 @@ type Fixture struct {
 	mu     sync.Mutex
 	daemon *exec.Cmd
 	exited chan struct{}
+	logs   []string // a file for each time pcscd was started
 }
 
 const runtimeDir = "/run/pcscd"
@@ -127,21 +128,13 @@ func newFixture(t *testing.T, config FixtureConfig) (*Fixture, error) {
 		return nil, err
 	}
 	f := &Fixture{config: config, t: t, dir: t.TempDir(), ctx: t.Context()}
-	readers := config.Readers
-	if readers == nil {
-		readers = []string{virtualReader}
-	}
-	if config.NoReaders {
-		readers = nil
-	}
 	conf := filepath.Join(f.dir, "reader.conf.d")
 	if err := os.Mkdir(conf, 0o755); err != nil {
 		return nil, err
 	}
-	for i, name := range readers {
-		port := firstPort + 2*i
-		text := fmt.Sprintf("FRIENDLYNAME \"%s\"\nDEVICENAME /dev/null:0x%X\nLIBPATH %s\nCHANNELID 0x%X\n", name, port, driverPath(), port)
-		if err := os.WriteFile(filepath.Join(conf, fmt.Sprintf("reader%d", i)), []byte(text), 0o644); err != nil {
+	if !config.NoReaders {
+		entry := fmt.Sprintf("FRIENDLYNAME \"%s\"\nDEVICENAME /dev/null:0x%X\nLIBPATH %s\nCHANNELID 0x%X\n", config.name(), firstPort, driverPath(), firstPort)
+		if err := os.WriteFile(filepath.Join(conf, "reader"), []byte(entry), 0o644); err != nil {
 			return nil, err
 		}
 	}
@@ -219,10 +212,11 @@ func (f *Fixture) StartDaemon() {
 			f.t.Fatal(err)
 		}
 	}
-	log, err := os.OpenFile(filepath.Join(f.dir, "pcscd.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	log, err := os.Create(filepath.Join(f.dir, fmt.Sprintf("pcscd%d.log", len(f.logs))))
 	if err != nil {
 		f.t.Fatal(err)
 	}
+	f.logs = append(f.logs, log.Name())
 	defer log.Close()
 	daemon := exec.Command(daemonPath(), "--foreground", "--info", "--config", filepath.Join(f.dir, "reader.conf.d"))
 	daemon.Stdout, daemon.Stderr = log, log
@@ -244,9 +238,9 @@ func (f *Fixture) StartDaemon() {
 		}
 		select {
 		case <-exited:
-			f.t.Fatalf("emulate: pcscd ended at once:\n%s", f.Log())
+			f.t.Fatalf("emulate: pcscd ended at once:\n%s", readLogs(f.logs))
 		case <-deadline:
-			f.t.Fatalf("emulate: pcscd does not listen:\n%s", f.Log())
+			f.t.Fatalf("emulate: pcscd does not listen:\n%s", readLogs(f.logs))
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
@@ -274,13 +268,31 @@ func (f *Fixture) endDaemon(signal syscall.Signal) {
 	f.daemon = nil
 }
 
-// Log gives what pcscd has written. It holds no APDUs.
+// Log gives what pcscd has written, since its first start. It holds no APDUs.
 func (f *Fixture) Log() string {
-	text, err := os.ReadFile(filepath.Join(f.dir, "pcscd.log"))
-	if err != nil {
-		return err.Error()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return readLogs(f.logs)
+}
+
+func readLogs(names []string) string {
+	var text []byte
+	for _, name := range names {
+		one, err := os.ReadFile(name)
+		if err != nil {
+			return err.Error()
+		}
+		text = append(text, one...)
 	}
 	return string(text)
+}
+
+// events counts what the running pcscd has told of a slot: cards that came and cards that went.
+func (f *Fixture) events(slot int) (inserted, removed int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	text := readLogs(f.logs[max(len(f.logs)-1, 0):])
+	return strings.Count(text, "Card inserted into "+f.Reader(slot)+"\n"), strings.Count(text, "Card Removed From "+f.Reader(slot)+"\n")
 }
 
 // Reader gives the name of a slot as programs list it.
@@ -291,25 +303,55 @@ func (f *Fixture) Address(slot int) string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(firstPort+slot))
 }
 
-// Insert lays a card on the reader and returns when pcscd has powered it, mostly within half a second. The card is taken
-// away when the test ends.
+// Insert lays a card on the reader and returns when pcscd has told that it is there, mostly within half a second. If the
+// slot's former card has just left, it first waits until pcscd has told that: two cards within 0.4 s are one to it. The
+// card is taken away when the test ends.
 func (f *Fixture) Insert(t testing.TB, slot int, device Device) *Plug {
 	t.Helper()
+	before := f.absent(t, slot)
 	plug, err := Dial(f.ctx, f.Address(slot), device)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = plug.Remove() }) // a fault of the line is what many tests are about
-	select {
-	case <-plug.Powered():
-		// pcscd publishes the card to its clients just after it has read the ATR.
-		time.Sleep(5 * time.Millisecond)
-	case <-plug.Done():
-		t.Fatalf("emulate: the card in slot %d ended before pcscd saw it: %v", slot, plug.Remove())
-	case <-time.After(5 * time.Second):
-		t.Fatalf("emulate: pcscd did not see the card in slot %d\n%s", slot, f.Log())
+	deadline := time.After(5 * time.Second)
+	for {
+		if inserted, _ := f.events(slot); inserted > before {
+			return plug
+		}
+		select {
+		case <-plug.Done():
+			t.Fatalf("emulate: the card in slot %d ended before pcscd saw it: %v", slot, plug.Remove())
+		case <-deadline:
+			t.Fatalf("emulate: pcscd did not see the card in slot %d", slot)
+		case <-time.After(2 * time.Millisecond):
+		}
 	}
-	return plug
+}
+
+// Remove takes a card away and returns when pcscd has told that it is gone. What ended the service of the card before is
+// not an error here: see [Plug.Remove].
+func (f *Fixture) Remove(t testing.TB, slot int, plug *Plug) {
+	t.Helper()
+	_ = plug.Remove()
+	f.absent(t, slot)
+}
+
+// absent waits until pcscd has told of every card that left the slot, and gives the count of cards that came.
+func (f *Fixture) absent(t testing.TB, slot int) int {
+	t.Helper()
+	deadline := time.After(5 * time.Second)
+	for {
+		inserted, removed := f.events(slot)
+		if inserted == removed {
+			return inserted
+		}
+		select {
+		case <-deadline:
+			t.Fatalf("emulate: slot %d still holds a card: pcscd told of %d that came and %d that went", slot, inserted, removed)
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
 }
 
 // Run executes a program with a limit of 20 seconds and gives its output and exit status.

@@ -5,7 +5,7 @@ import (
 	"crypto"
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/des" //nolint:staticcheck // 3DES management keys are what cards in the field still have
+	"crypto/des" // 3DES management keys are what cards in the field still have
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"

@@ -99,9 +99,12 @@ func NewPKI(config PKIConfig) (*PKI, error) {
 		return config.At.AddDate(n, 0, 0)
 	}
 	p := &PKI{config: config}
-	var err error
 	name := func(common string) pkix.Name {
 		return pkix.Name{Country: []string{"UA"}, Organization: []string{config.Organisation}, CommonName: common}
+	}
+	anyPolicy, err := x509.OIDFromInts([]uint64{2, 5, 29, 32, 0}) // a CA that states none gives its certificates none (RFC 5280, Section 6.1)
+	if err != nil {
+		return nil, fmt.Errorf("emulate: policy: %w", err)
 	}
 	authority := func(common string, parent *Authority, pathLength int, notAfter time.Time) (*Authority, error) {
 		key, err := config.Algorithm.GenerateKey()
@@ -112,6 +115,7 @@ func NewPKI(config PKIConfig) (*PKI, error) {
 			SerialNumber: p.nextSerial(), Subject: name(common), NotBefore: config.At.AddDate(0, 0, -1), NotAfter: notAfter,
 			KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, BasicConstraintsValid: true, IsCA: true,
 			MaxPathLen: pathLength, MaxPathLenZero: pathLength == 0,
+			Policies: []x509.OID{anyPolicy},
 		}
 		issuer := parent
 		if issuer == nil {
@@ -189,6 +193,11 @@ func (p *PKI) IssuePublic(profile CertificateProfile, public crypto.PublicKey) (
 			Id: asn1.ObjectIdentifier{2, 5, 29, 37}, Critical: !profile.EKUNotCritical, Value: value,
 		})
 	}
+	identifier, err := subjectKeyID(public)
+	if err != nil {
+		return nil, err
+	}
+	template.SubjectKeyId = identifier
 	for _, policy := range profile.Policies {
 		arcs := make([]uint64, len(policy))
 		for i, arc := range policy {
@@ -218,6 +227,22 @@ func (p *PKI) IssuePublic(profile CertificateProfile, public crypto.PublicKey) (
 		return nil, fmt.Errorf("emulate: certificate: %w", err)
 	}
 	return x509.ParseCertificate(der)
+}
+
+// subjectKeyID is method 1 of RFC 7093, Section 2.
+func subjectKeyID(public crypto.PublicKey) ([]byte, error) {
+	der, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		return nil, fmt.Errorf("emulate: public key: %w", err)
+	}
+	var info struct {
+		Algorithm pkix.AlgorithmIdentifier
+		Key       asn1.BitString
+	}
+	if _, err := asn1.Unmarshal(der, &info); err != nil {
+		return nil, fmt.Errorf("emulate: public key: %w", err)
+	}
+	return digest(crypto.SHA256, info.Key.Bytes)[:20], nil
 }
 
 // UUIDURN writes a GUID as urn:uuid (RFC 9562, Section 4).

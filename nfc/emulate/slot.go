@@ -43,6 +43,18 @@ func (s *Slot) ATR() []byte {
 	return s.device.ATR()
 }
 
+// Contactless reports whether this is a contactless reader: it is what the card in it needs.
+func (s *Slot) Contactless() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return isContactless(s.device)
+}
+
+func isContactless(device Device) bool {
+	d, ok := device.(interface{ Contactless() bool })
+	return ok && d.Contactless()
+}
+
 // Transmit sends a command APDU to the card and gives its answer. Like PC/SC it does not judge the answer: it may be
 // shorter than a status word.
 func (s *Slot) Transmit(ctx context.Context, apdu []byte) ([]byte, error) {

@@ -66,7 +66,7 @@ func Dial(ctx context.Context, addr string, device Device) (*Plug, error) {
 		defer stop()
 		defer cancel()
 		defer conn.Close()
-		if err := p.serve(serving); err != nil && serving.Err() == nil && !errors.Is(err, io.EOF) && !errors.Is(err, ErrTorn) {
+		if err := p.serve(serving); serving.Err() == nil && !errors.Is(err, io.EOF) && !errors.Is(err, ErrTorn) {
 			p.err = err
 		}
 	}()
@@ -104,7 +104,7 @@ func (p *Plug) current() Device {
 	return p.device
 }
 
-// serve answers frames until the line or the card ends.
+// serve answers frames until the line or the card ends, and says what ended it.
 func (p *Plug) serve(ctx context.Context) error {
 	head := make([]byte, 2)
 	for {

@@ -1,0 +1,53 @@
+package emulate
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestNotLinked: this package is test code. Only tests import it, so no program carries it, and it imports nothing of the
+// module, so it cannot agree with a reader by sharing its mistakes.
+func TestNotLinked(t *testing.T) {
+	const module = "github.com/posvid/posvid/"
+	seen := 0
+	err := filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			if name := entry.Name(); name == "bin" || name == "node_modules" || name == "testdata" || strings.HasPrefix(name, ".") && len(name) > 2 {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(path, ".go") {
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		seen++
+		own := filepath.Dir(path) == filepath.Join("..", "emulate") || filepath.Base(filepath.Dir(path)) == "emulate"
+		for _, spec := range file.Imports {
+			name := strings.Trim(spec.Path.Value, `"`)
+			if name == module+"nfc/emulate" && !strings.HasSuffix(path, "_test.go") {
+				t.Errorf("%s imports this package and is no test", path)
+			}
+			if own && strings.HasPrefix(name, module) {
+				t.Errorf("%s imports %s", path, name)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if seen < 100 {
+		t.Fatalf("only %d files seen: the walk is broken", seen)
+	}
+}
