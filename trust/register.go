@@ -396,6 +396,9 @@ func (r *Register) SetTexts(texts map[string]Text) error {
 	return nil
 }
 
+// Cards returns the card roots and revocation lists that the next bundle will carry. The result must not be changed.
+func (r *Register) Cards() Cards { return r.cards }
+
 // SetCards replaces card roots and revocation lists.
 func (r *Register) SetCards(c Cards) error {
 	if err := c.check(); err != nil {

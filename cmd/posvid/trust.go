@@ -401,7 +401,7 @@ func (o *operatorFolder) rotate(replace []int, newBundle, reset bool, at time.Ti
 
 func trustCommand(env *cli.Env) *cobra.Command {
 	root := &cobra.Command{Use: "trust", Short: "технічний адміністратор: корінь, допуск, набір довіри / the trust operator"}
-	root.AddCommand(trustInitCommand(env), trustAdmitCommand(env), trustBundleCommand(env), trustShowCommand(env), trustRotateCommand(env), trustEndCommand(env))
+	root.AddCommand(trustInitCommand(env), trustAdmitCommand(env), trustBundleCommand(env), trustShowCommand(env), trustRotateCommand(env), trustEndCommand(env), trustCardsCommand(env))
 	return root
 }
 

@@ -1,0 +1,355 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/posvid/posvid/cmd/internal/cli"
+	"github.com/posvid/posvid/crypto/keys"
+	"github.com/posvid/posvid/nfc"
+	"github.com/posvid/posvid/nfc/emulate"
+	"github.com/posvid/posvid/nfc/pcsc"
+	"github.com/posvid/posvid/trust"
+	"github.com/posvid/posvid/verifier"
+	"github.com/posvid/posvid/verifier/card"
+)
+
+// shelf is a reader on which a test lays cards: the next one each time that the last was taken away.
+type shelf struct {
+	cards []emulate.Device
+	now   int
+}
+
+func (s *shelf) Wait(ctx context.Context, _ func(*pcsc.Error)) (pcsc.Reader, error) {
+	if s.now >= len(s.cards) {
+		return pcsc.Reader{}, context.Canceled
+	}
+	return pcsc.Reader{Name: "shelf", Present: true}, ctx.Err()
+}
+
+func (s *shelf) WaitRemoved(context.Context, string) error { s.now++; return nil }
+
+func (s *shelf) Read(ctx context.Context, _ string, fn func(context.Context, nfc.Card) error) error {
+	s.cards[s.now].Reset()
+	return fn(ctx, s.cards[s.now].(nfc.Card))
+}
+
+// office is a folder with a trust operator and one body of five people.
+type office struct {
+	t    *testing.T
+	dir  string
+	pin  string
+	now  time.Time
+	in   string
+	last string // stdout and stderr of the last command
+}
+
+const officePeople = `#ЄДРПОУ;99000028
+#Усього;5
+Табельний номер;РНОКПП;Прізвище;Власне ім'я;По батькові;Дата народження;Структурний підрозділ;Посада;Категорія;Ранг;Вид особи;Працює з;Серія посвідчення;Номер посвідчення;Посвідчення видано;Посвідчення дійсне до;Номер носія;Стан
+0001;0229460499;Гончарук;Тарас;Григорович;13.04.1906;Виконавчий комітет;старший слідчий;Б;5;посадова особа;07.08.2020;ВР;004001;16.09.2025;16.09.2030;;працює
+0002;0247660369;Мельничук;Ольга;Іванівна;12.10.1906;Виконавчий комітет;спеціаліст;В;8;посадова особа;07.08.2020;ВР;004002;16.09.2025;16.09.2030;04A1B2C3D4E502;працює
+`
+
+func newOffice(t *testing.T) *office {
+	t.Helper()
+	o := &office{t: t, dir: t.TempDir(), now: time.Now().UTC().Truncate(time.Second)}
+	t.Setenv("POSVID_PASSPHRASE", "correct horse battery staple")
+	t.Setenv("POSVID_DIR", o.dir)
+	staff := filepath.Join(o.dir, "staff.csv")
+	if err := os.WriteFile(staff, []byte(strings.Replace(officePeople, "#Усього;5\n", "", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o.ok("trust", "init", "--members", "1", "--threshold", "1")
+	o.pin = strings.TrimSpace(strings.SplitN(o.last, "\n", 2)[0])
+	o.ok("init", o.dir, "--edrpou", "99000028", "--name", "Вигаданівська міська рада", "--operator", "Коваль Ганна Петрівна:табельний 17",
+		"--operator", "Мороз Іван Якович:табельний 4")
+	requests, err := filepath.Glob(filepath.Join(o.dir, "bodies", "99000028", "requests", "*.request"))
+	if err != nil || len(requests) != 1 {
+		t.Fatalf("requests %v %v", requests, err)
+	}
+	o.ok("trust", "admit", "--now", requests[0])
+	o.bundle("--pin", o.pin)
+	o.ok("hr", "plan", staff)
+	o.ok("hr", "apply", "1", staff, "--as", "1")
+	return o
+}
+
+// run runs one command with stdin and gives the exit code.
+func (o *office) run(args ...string) int {
+	o.t.Helper()
+	var out bytes.Buffer
+	env := &cli.Env{Program: "posvid", Stdin: strings.NewReader(o.in), Stdout: &out, Stderr: &out, Now: func() time.Time { return o.now }, Lang: "uk",
+		Seal: keys.SealOptions{WorkFactor: 10}}
+	code := run(context.Background(), env, append(args, "--lang", "uk"))
+	o.in, o.last = "", out.String()
+	return code
+}
+
+func (o *office) ok(args ...string) {
+	o.t.Helper()
+	if code := o.run(args...); code != 0 {
+		o.t.Fatalf("posvid %s: exit %d\n%s", strings.Join(args, " "), code, o.last)
+	}
+}
+
+func (o *office) fails(want string, args ...string) {
+	o.t.Helper()
+	if code := o.run(args...); code == 0 || !strings.Contains(o.last, want) {
+		o.t.Errorf("posvid %s: exit %d, want %q in\n%s", strings.Join(args, " "), code, want, o.last)
+	}
+}
+
+func (o *office) says(want ...string) {
+	o.t.Helper()
+	for _, w := range want {
+		if !strings.Contains(o.last, w) {
+			o.t.Errorf("want %q in\n%s", w, o.last)
+		}
+	}
+}
+
+// bundle publishes, makes the next bundle and installs it, and opens it.
+func (o *office) bundle(install ...string) *trust.Bundle {
+	o.t.Helper()
+	o.now = o.now.Add(time.Minute)
+	file := filepath.Join(o.dir, "now.sidb")
+	publication := filepath.Join(o.dir, "publication")
+	o.ok("publish", "-o", publication)
+	o.ok("trust", "bundle", publication, "-o", file)
+	o.ok(append([]string{"bundle", "install", file}, install...)...)
+	data, err := os.ReadFile(file)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	pin, err := trust.ParseFingerprint(o.pin)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	b, err := trust.Open(data, pin)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return b
+}
+
+// lay puts cards on the reader of the next command.
+func (o *office) lay(cards ...emulate.Device) {
+	was := cardReaders
+	o.t.Cleanup(func() { cardReaders = was })
+	cardReaders = func(pcsc.Options) cardReader { return &shelf{cards: cards} }
+}
+
+// judge reads a card as a checkpoint does.
+func (o *office) judge(b *trust.Bundle, device emulate.Device) verifier.Verdict {
+	o.t.Helper()
+	device.Reset()
+	reading := card.Read(context.Background(), device.(nfc.Card), card.Options{})
+	return card.Verify(card.Input{Input: verifier.Input{At: o.now, Bundle: b, Lang: "uk"}, Reading: reading})
+}
+
+func (o *office) want(what string, v verifier.Verdict, outcome verifier.Outcome, code verifier.Code, level verifier.Level) {
+	o.t.Helper()
+	if v.Outcome != outcome || v.Code != code || v.Level != level {
+		o.t.Errorf("%s: %s %s L%d, want %s %s L%d", what, v.Outcome, v.Code, v.Level, outcome, code, level)
+	}
+}
+
+func blankPIV(t *testing.T, uid ...byte) *emulate.Chip {
+	t.Helper()
+	piv, err := emulate.NewPIV(emulate.PIVConfig{ContactlessAdministration: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return emulate.NewChip(emulate.ChipConfig{Contactless: true, UID: uid}, piv)
+}
+
+func blankTag(t *testing.T, uid ...byte) (*emulate.Chip, *emulate.Tag) {
+	t.Helper()
+	tag, err := emulate.NewTag(emulate.TagConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return emulate.NewChip(emulate.ChipConfig{Contactless: true, UID: uid}, tag), tag
+}
+
+// Existing cards are entered one after another, mistakes are undone, and the bundle then knows whose they are.
+func TestCardEnter(t *testing.T) {
+	o := newOffice(t)
+	one := emulate.NewNumberTag([]byte{4, 1, 2, 3, 4, 5, 6})
+	two := emulate.NewNumberTag([]byte{4, 0xa1, 0xb2, 0xc3, 0xd4, 0xe5, 2})
+	random := emulate.NewNumberTag([]byte{8, 1, 2, 3})
+
+	o.lay(one, one, random, two)
+	// Nobody; Тарас; Ольга with Тарас's card; Ольга with a card without a constant number; Ольга with her own; end.
+	o.in = "нема такого\nвр 004001\n0002\nВР004002\n004002\n\n"
+	o.ok("card", "enter", "--as", "1", "--note", "акт 12")
+	o.says("нікого з таким номером немає", "✔ 1: картка 1, Гончарук Тарас Григорович, старший слідчий", "[card-taken]", "картка не має сталого номера",
+		"✔ 2: картка 2, Мельничук Ольга Іванівна", "внесено карток: 2")
+	o.ok("card", "list")
+	o.says("1\tnumber\tвидано\t04010203040506\tГончарук", "04A1B2C3D4E502\tМельничук", "видано 2")
+	b := o.bundle()
+	v := o.judge(b, one)
+	o.want("an entered number", v, verifier.CannotConfirm, v.Code, verifier.L0) // a number alone is never green
+	if v.Issuer == nil || v.Issuer.EDRPOU != "99000028" {
+		t.Errorf("the verdict does not say whose the card is: %+v", v.Issuer)
+	}
+
+	o.lay(two)
+	o.in = "-\n004002\n-\n\n" // nothing of this sitting to undo; taken; nothing still
+	o.ok("card", "enter", "--as", "1")
+	o.says("скасовувати нічого", "[card-taken]", "внесено карток: 0")
+
+	o.ok("card", "lost", "1", "--as", "1", "--note", "заява 3")
+	v = o.judge(o.bundle(), one)
+	o.want("a lost card", v, verifier.Refuse, verifier.Revoked, verifier.L0)
+	o.ok("card", "journal", "1")
+	o.says("видано, акт 12", "втрачено, заява 3")
+	o.fails("[card-state]", "card", "issued", "1", "--as", "1")
+	o.fails("такої картки", "card", "lost", "99", "--as", "1")
+
+	pairs := filepath.Join(o.dir, "pairs.csv")
+	if err := os.WriteFile(pairs, []byte("004001;04 11 22 33\nx;04112233\n004001;zz\n004001\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o.fails("внесено карток: 1, не внесено: 3", "card", "enter", "--pairs", pairs, "--as", "1")
+	o.says("рядок 2:", "рядок 3:", "рядок 4:")
+}
+
+// A PIV card is made, handed over, accepted by a checkpoint, and refused once its holder is dismissed.
+func TestCardPersonalise(t *testing.T) {
+	o := newOffice(t)
+	secret := filepath.Join(o.dir, "management.key")
+	if err := os.WriteFile(secret, []byte(hex.EncodeToString(emulate.DefaultManagementKey)+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	personalise := []string{"card", "personalise", "004001", "--as", "1", "--management-key-file", secret, "--management-algorithm", "3des"}
+	o.lay(blankPIV(t, 4, 9, 9, 9, 9, 9, 1))
+	o.fails("не має центру карток", append(personalise, "--yes")...)
+	o.ok("card", "init", "--as", "1")
+	o.fails("уже є", "card", "init", "--as", "1")
+	folder := filepath.Join(o.dir, "bodies", "99000028")
+	o.ok("trust", "cards", filepath.Join(folder, "cards", "authority.cer"))
+	o.ok("trust", "admit", "--now", filepath.Join(folder, "requests", "card-issuer.request"))
+	o.ok("trust", "cards")
+	o.says("Card authority 99000028")
+	o.bundle()
+
+	piv := blankPIV(t, 4, 9, 9, 9, 9, 9, 1)
+	o.lay(piv)
+	o.fails("--yes", personalise...)
+	o.lay(piv)
+	o.ok(append(personalise, "--yes", "--note", "акт 1")...)
+	o.says("✔ картка 1 готова: Гончарук Тарас Григорович", "posvid card issued 1")
+	v := o.judge(o.bundle(), piv)
+	o.want("made, not handed over", v, verifier.Refuse, verifier.Suspended, verifier.L2)
+	o.lay(piv)
+	o.ok("card", "issued", "--tap", "--as", "1")
+	b := o.bundle()
+	v = o.judge(b, piv)
+	o.want("in its holder's hands", v, verifier.Accept, verifier.OK, verifier.L2)
+	o.lay(piv)
+	o.ok("card", "show")
+	o.says("профіль: piv", "04090909090901", "підписано", "FASC-N: 9999", "Card authority 99000028", "ключ картки підписав")
+
+	// It is not made a second time, nor over what somebody else wrote.
+	o.lay(piv)
+	o.fails("вже в журналі", append(personalise, "--yes")...)
+	foreign := blankPIV(t, 4, 9, 9, 9, 9, 9, 2)
+	app, err := emulate.NewPIV(emulate.PIVConfig{ContactlessAdministration: true, Objects: map[uint32][]byte{0x5FC102: emulate.TLV(0x30, bytes.Repeat([]byte{1}, 25))}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign = emulate.NewChip(emulate.ChipConfig{Contactless: true, UID: []byte{4, 9, 9, 9, 9, 9, 2}}, app)
+	o.lay(foreign)
+	o.fails("чуже", append(personalise, "--yes")...)
+	wrong := filepath.Join(o.dir, "wrong.key")
+	if err := os.WriteFile(wrong, bytes.Repeat([]byte("0a"), 24), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o.lay(blankPIV(t, 4, 9, 9, 9, 9, 9, 3))
+	o.fails("ключа керування", "card", "personalise", "004002", "--as", "1", "--management-key-file", wrong, "--management-algorithm", "3des", "--yes")
+	// Torn at one command after another: nothing of it stays in the journal as a card that somebody could have.
+	torn := 0
+	for n := 1; ; n += 1 + n/20 { // the writing of long objects, which comes last, is many commands alike
+		o.lay(emulate.NewScript(blankPIV(t, 4, 0xa1, 0xb2, 0xc3, 0xd4, 0xe5, 2)).At(n, emulate.Tear()))
+		code := o.run("card", "personalise", "004002", "--as", "1", "--management-key-file", secret, "--management-algorithm", "3des", "--yes")
+		if code == 0 {
+			break
+		}
+		torn++
+		o.ok("card", "list", "--state", "personalised")
+		if strings.Contains(o.last, "Мельничук") {
+			t.Fatalf("torn at command %d: the card stands in the journal\n%s", n, o.last)
+		}
+		if n > 1000 {
+			t.Fatal("the card was never made")
+		}
+	}
+	if torn < 20 {
+		t.Errorf("torn %d times only", torn)
+	}
+
+	staff := filepath.Join(o.dir, "left.csv")
+	left := strings.Replace(strings.Replace(officePeople, "#Усього;5\n", "", 1), "16.09.2025;16.09.2030;;працює", "16.09.2025;16.09.2030;;звільнено", 1)
+	if err := os.WriteFile(staff, []byte(left), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o.ok("hr", "plan", staff)
+	o.ok("hr", "apply", regexp.MustCompile(`план (\d+)`).FindStringSubmatch(strings.ToLower(o.last))[1], staff, "--as", "1")
+	v = o.judge(o.bundle(), piv)
+	o.want("dismissed", v, verifier.Refuse, verifier.Revoked, verifier.L2)
+}
+
+// A record tag says who its holder is, is refused when it was lost, and what another wrote on a tag stays there.
+func TestCardRecord(t *testing.T) {
+	o := newOffice(t)
+	tag, file := blankTag(t, 4, 7, 7, 7, 7, 7, 1)
+	o.lay(tag)
+	o.fails("не має ключа карток", "card", "record", "004001", "--as", "1", "--yes")
+	o.ok("card", "init", "--as", "1")
+	o.ok("trust", "admit", "--now", filepath.Join(o.dir, "bodies", "99000028", "requests", "card-issuer.request"))
+	o.bundle()
+	o.lay(tag)
+	o.fails("--yes", "card", "record", "004001", "--as", "1")
+	if len(file.Message()) > 0 {
+		t.Error("written without a word of consent")
+	}
+	o.lay(tag)
+	o.ok("card", "record", "004001", "--as", "1", "--yes", "--full")
+	o.says("✔ картка 1: Гончарук")
+	o.lay(tag)
+	o.ok("card", "record", "004001", "--as", "1", "--yes", "--full") // again: the same record
+	o.ok("card", "issued", "1", "--as", "1")
+	b := o.bundle()
+	v := o.judge(b, tag)
+	o.want("a record under the policy of L2", v, verifier.CannotConfirm, verifier.LevelTooLow, verifier.L1)
+	if v.Holder == nil || v.Holder.Name != "Гончарук Тарас Григорович" || v.Holder.Number != "ВР004001" {
+		t.Errorf("holder %+v", v.Holder)
+	}
+	o.lay(tag)
+	o.fails("[card-taken]", "card", "record", "004002", "--as", "1", "--yes")
+
+	foreign, err := emulate.MediaRecord("text/vcard", []byte("BEGIN:VCARD"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := emulate.NewTag(emulate.TagConfig{Message: foreign})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.lay(emulate.NewChip(emulate.ChipConfig{Contactless: true, UID: []byte{4, 7, 7, 7, 7, 7, 2}}, other))
+	o.fails("чуже", "card", "record", "004002", "--as", "1", "--yes")
+	if !bytes.Equal(other.Message(), foreign) {
+		t.Error("what another wrote was erased")
+	}
+	o.ok("card", "lost", "1", "--as", "1")
+	o.want("lost", o.judge(o.bundle(), tag), verifier.Refuse, verifier.Revoked, verifier.L1)
+}
