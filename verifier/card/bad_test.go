@@ -2,7 +2,9 @@ package card_test
 
 import (
 	"context"
+	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
@@ -10,6 +12,8 @@ import (
 	"encoding/asn1"
 	"errors"
 	"math/big"
+	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -253,6 +257,53 @@ func TestChangedObjects(t *testing.T) {
 	expect(t, w.input(good), verifier.OK)
 }
 
+// TestEveryByteCounts (CDV-15): one bit of any byte of what a good card gave, and nothing is accepted.
+func TestEveryByteCounts(t *testing.T) {
+	w := newWorld(t, setup{})
+	c := personalise(t, pkiOurs, nil)
+	bound := read(c, tag(t, w.token(credential.KindCard, key9E(c), nil)))
+	plain := bound
+	plain.Record = nil
+	tried, stride := 0, 1
+	if testing.Short() {
+		stride = 4
+	}
+	for name, x := range map[string]struct {
+		reading card.Reading
+		field   func(*card.Reading) *[]byte
+	}{
+		"CHUID":       {plain, func(r *card.Reading) *[]byte { return &r.CHUID }},
+		"certificate": {plain, func(r *card.Reading) *[]byte { return &r.Certificate }},
+		"signature":   {plain, func(r *card.Reading) *[]byte { return &r.Signature }},
+		"challenge":   {plain, func(r *card.Reading) *[]byte { return &r.Challenge }},
+		"record":      {bound, func(r *card.Reading) *[]byte { return &r.Record }},
+	} {
+		good := *x.field(&x.reading)
+		// Behind the certificate itself the container has two fields that nobody signs, and that old cards leave out.
+		whole := len(nfc.AppendTLV(nil, 0x70, c.CardAuthentication.Raw))
+		for i := 0; i < len(good); i += stride {
+			changed := append([]byte{}, good...)
+			changed[i] ^= 1 << (i % 8)
+			r := x.reading
+			*x.field(&r) = changed
+			v := card.Verify(w.input(r))
+			tried++
+			if v.Outcome == verifier.Accept || v.Code == verifier.Internal {
+				t.Errorf("%s, byte %d: %s %s", name, i, v.Outcome, v.Code)
+			}
+			if i%5 != 0 || name == "certificate" && i >= whole {
+				continue
+			}
+			r = x.reading
+			*x.field(&r) = good[:i]
+			if v := card.Verify(w.input(r)); v.Outcome == verifier.Accept && i > 0 || v.Code == verifier.Internal {
+				t.Errorf("%s, cut to %d bytes: %s %s", name, i, v.Outcome, v.Code)
+			}
+		}
+	}
+	t.Logf("%d bits", tried)
+}
+
 // TestRSAClone: the signature of an RSA card is bound to key, size and challenge like that of any other.
 func TestRSAClone(t *testing.T) {
 	w := newWorld(t, setup{})
@@ -297,6 +348,107 @@ func TestClonedChip(t *testing.T) {
 		t.Errorf("clone without a key: level %d, holder %v", v.Level, v.Holder)
 	}
 }
+
+// TestOtherKeys (CDV-09): a certificate is refused for a key that no card may have, whatever signs.
+func TestOtherKeys(t *testing.T) {
+	w := newWorld(t, setup{})
+	good := read(personalise(t, pkiOurs, nil))
+	large := must(ecdsa.GenerateKey(elliptic.P521(), rand.Reader))(t)
+	_, edwards := must2(ed25519.GenerateKey(rand.Reader))(t)
+	for name, key := range map[string]crypto.Signer{"P-521": large, "Ed25519": edwards} {
+		g := guidValid
+		c := must(pkiOurs.IssuePublic(emulate.CertificateProfile{NotBefore: base.Add(-day), NotAfter: base.Add(day), KeyUsage: x509.KeyUsageDigitalSignature,
+			EKU: []asn1.ObjectIdentifier{emulate.EKUCardAuthentication}, Policies: []asn1.ObjectIdentifier{emulate.PolicyCardAuthentication}, GUID: &g}, key.Public()))(t)
+		r := good
+		r.Certificate, r.Signature = emulate.CertificateObject(c.Raw, false), nil
+		if v := expect(t, w.input(r), verifier.CardRules); v.Level != verifier.L0 {
+			t.Errorf("%s: level %d", name, v.Level)
+		}
+		// Its own signature does not help.
+		r.Signature = must(key.Sign(rand.Reader, r.Challenge, crypto.Hash(0)))(t)
+		expect(t, w.input(r), verifier.CardKey)
+		read := card.Read(context.Background(), parrotOf(r), card.Options{})
+		if read.Signature != nil {
+			t.Errorf("%s: a key that no card may have was asked to sign", name)
+		}
+	}
+}
+
+func must2[A, B any](a A, b B, err error) func(testing.TB) (A, B) {
+	return func(tb testing.TB) (A, B) {
+		tb.Helper()
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return a, b
+	}
+}
+
+// parrotOf is a card that holds the objects of a reading and signs nothing.
+func parrotOf(r card.Reading) nfc.Card {
+	piv, err := emulate.NewPIV(emulate.PIVConfig{Objects: map[uint32][]byte{emulate.TagCHUID: r.CHUID, emulate.TagCardAuthentication: r.Certificate}})
+	if err != nil {
+		panic(err)
+	}
+	return chip(piv)
+}
+
+// TestNamesOnce (CDV-10): an identifier that stands twice in a certificate names nothing.
+func TestNamesOnce(t *testing.T) {
+	w := newWorld(t, setup{})
+	urn := emulate.TLV(0x86, []byte(emulate.UUIDURN(guidValid)))
+	broken := emulate.TLV(0x86, []byte("urn:uuid:4bf5122f"))
+	mail := emulate.TLV(0x81, []byte("a@example.org"))
+	for name, c := range map[string]struct {
+		names []byte
+		want  verifier.Code
+	}{
+		"once":             {urn, verifier.OK},
+		"beside a mail":    {append(append([]byte{}, mail...), urn...), verifier.OK},
+		"twice":            {append(append([]byte{}, urn...), urn...), verifier.CardMalformed},
+		"broken":           {broken, verifier.CardMalformed},
+		"upper-case":       {emulate.TLV(0x86, []byte("URN:UUID:"+strings.ToUpper(emulate.UUIDURN(guidValid)[9:]))), verifier.OK},
+		"another URI only": {emulate.TLV(0x86, []byte("https://example.org/")), verifier.CardBinding},
+	} {
+		r := read(personalise(t, pkiOurs, cert(func(p *emulate.CertificateProfile) {
+			p.FASCN, p.GUID = nil, nil
+			p.Extra = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 17}, Value: emulate.TLV(0x30, c.names)}}
+		})))
+		expect(t, w.input(r), c.want)
+		if t.Failed() {
+			t.Fatal(name)
+		}
+	}
+}
+
+// TestPureAndContained (CDV-01): one input, one verdict; the input stays as it was; a fault inside says nothing of the card.
+func TestPureAndContained(t *testing.T) {
+	w := newWorld(t, setup{})
+	for _, r := range []card.Reading{read(personalise(t, pkiOurs, nil)), read(tag(t, w.token(credential.KindStatic, nil, nil))), read(), {}} {
+		in := w.input(r)
+		if first, second := card.Verify(in), card.Verify(in); !reflect.DeepEqual(first, second) {
+			t.Errorf("two verdicts on one card: %s, %s", first.Code, second.Code)
+		}
+		if !reflect.DeepEqual(in.Reading, r) {
+			t.Error("Verify changed its input")
+		}
+	}
+	in := w.input(read(personalise(t, pkiOurs, nil)))
+	in.Err = explosive{}
+	v := expect(t, in, verifier.Internal)
+	if v.Holder != nil || v.Issuer != nil || v.Level != verifier.L0 || len(v.Card) != len(card.CheckNames()) || strings.Contains(v.InternalDetail(), "Гончарук") {
+		t.Errorf("after a fault: holder %v, level %d, %q", v.Holder, v.Level, v.InternalDetail())
+	}
+	in = w.input(read(personalise(t, pkiOurs, nil)))
+	in.Bundle = new(trust.Bundle) // not one that Open made: nothing is pinned
+	expect(t, in, verifier.NoRoot)
+}
+
+// explosive is an error that brings down whoever looks at it.
+type explosive struct{}
+
+func (explosive) Error() string { return "Гончарук" }
+func (explosive) Is(error) bool { panic("Гончарук") }
 
 // crl makes a revocation list with a reason and extensions.
 func crl(t *testing.T, by *emulate.Authority, at, next time.Time, reason int, extra []pkix.Extension, revoked ...*big.Int) []byte {

@@ -133,7 +133,7 @@ func parseSignedData(data []byte, types ...asn1.ObjectIdentifier) (*signedData, 
 		return nil, err
 	}
 	switch {
-	case w.Version != 1 && w.Version != 3:
+	case w.Version != 3: // as of every content that is not plain data (RFC 5652, Section 5.1)
 		return nil, malformed("SignedData version %d, want 3", w.Version)
 	case !slices.ContainsFunc(types, w.Content.Type.Equal):
 		return nil, malformed("eContentType %v, want %v", w.Content.Type, types)
