@@ -61,8 +61,9 @@ func (g *grey) at(x, y float64) float32 {
 type binariser int
 
 const (
-	byMean     binariser = iota // the mean of the 5 × 5 blocks around: best in noise and uneven light
-	byMidrange                  // midway between the darkest and the lightest of the blocks around: best near large dark or light areas
+	byMean binariser = iota // the mean of the 5 × 5 blocks around: best in noise and uneven light
+	byBoth
+	byMidrange // midway between the darkest and the lightest of the blocks around: best near large dark or light areas
 )
 
 // setThresholds computes the threshold of each block from its surroundings.
@@ -141,6 +142,8 @@ func (v *view) setThresholds(how binariser) {
 				v.threshold[by*bw+bx] = 0
 			case how == byMidrange:
 				v.threshold[by*bw+bx] = byte((int32(t.lo) + int32(t.hi) + 1) / 2)
+			case how == byBoth:
+				v.threshold[by*bw+bx] = byte((int32(t.lo) + int32(t.hi) + 2*mean) / 4)
 			default:
 				v.threshold[by*bw+bx] = byte(mean)
 			}
@@ -305,7 +308,8 @@ type finder struct {
 	quality float64 // 0 to 1: share of directions that show the rings
 	light   bool
 	view    *view
-	used    bool
+	round   int  // the look that found it, or found it better
+	used    bool // belongs to a symbol that was read
 }
 
 // rays is the number of directions in which a finder pattern is looked at.
@@ -323,7 +327,7 @@ var rayDirections = func() (d [rays]Point) {
 // direction d for the ends of the dark core, the light ring and the dark ring,
 // which lie 1.5, 2.5 and 3.5 modules away when d is along the sides. module is
 // about what one module measures.
-func (v *view) ray(x, y float64, d Point, module float64, light bool, contrast float32) (t [3]float64, ok bool) {
+func (v *view) ray(x, y float64, d Point, module float64, light bool, contrast float32) (t [3]float64, tone [2]float32, ok bool) {
 	step := 0.22 * module
 	const reach = 36 // 7.9 modules: 3.5 × √2, and room for a wrong module
 	var p [reach]float32
@@ -360,6 +364,7 @@ func (v *view) ray(x, y float64, d Point, module float64, light bool, contrast f
 			}
 			if high-low >= delta && high-p[i] >= delta {
 				t[0] = cross(lowAt, highAt, (low+high)/2, true)
+				tone[0] = high
 				turn, start = 1, highAt
 				low, lowAt = p[i], i
 			}
@@ -369,6 +374,7 @@ func (v *view) ray(x, y float64, d Point, module float64, light bool, contrast f
 			}
 			if p[i]-low >= delta {
 				t[1] = cross(start, lowAt, (low+high)/2, false)
+				tone[1] = low
 				turn, start = 2, lowAt
 				high, highAt = p[i], i
 				// Beyond lies a light zone at least one module wide; do not look
@@ -387,9 +393,9 @@ func (v *view) ray(x, y float64, d Point, module float64, light bool, contrast f
 		}
 	}
 	if turn < 2 || t[0] <= 0 || t[1] <= 0 || t[2] <= 0 {
-		return t, false
+		return t, tone, false
 	}
-	return t, t[1] < 2.5*t[0] && t[1] > 1.2*t[0] && t[2] < 2*t[1] && t[2] > 1.12*t[1]
+	return t, tone, t[1] < 2.5*t[0] && t[1] > 1.2*t[0] && t[2] < 2*t[1] && t[2] > 1.12*t[1]
 }
 
 // pitch is the module along the direction of a ray. The rings are weighed so
@@ -411,13 +417,14 @@ func (v *view) confirm(s spot) (finder, bool) {
 		return finder{}, false
 	}
 	var good int
-	var module float64
+	var module, asym, total, spread float64
 	for pass := range 2 {
 		var t [rays][3]float64
 		var seen [rays]bool
+		var tones [rays][2]float32
 		good, module = 0, 0
 		for i, d := range rayDirections {
-			if t[i], seen[i] = v.ray(x, y, d, m, s.light, contrast); seen[i] {
+			if t[i], tones[i], seen[i] = v.ray(x, y, d, m, s.light, contrast); seen[i] {
 				good++
 				module += pitch(t[i])
 			}
@@ -429,6 +436,7 @@ func (v *view) confirm(s spot) (finder, bool) {
 		// The middle between opposite edges shows how far the centre is off.
 		var e equations
 		pairs := 0
+		asym, total = 0, 0
 		for i := range rays / 2 {
 			k := i + rays/2
 			if !seen[i] || !seen[k] {
@@ -439,6 +447,8 @@ func (v *view) confirm(s spot) (finder, bool) {
 				good--
 				continue
 			}
+			asym += longer - shorter
+			total += longer + shorter
 			off := 0.0
 			for j := range 3 {
 				off += t[i][j] - t[k][j]
@@ -458,15 +468,42 @@ func (v *view) confirm(s spot) (finder, bool) {
 			return finder{}, false
 		}
 		x, y = x+shift[0], y+shift[1]
+		var sum, square [2]float64
+		for i := range rays {
+			if seen[i] {
+				for j, v := range tones[i] {
+					sum[j] += float64(v)
+					square[j] += float64(v) * float64(v)
+				}
+			}
+		}
+		k := 0.0
+		for i := range seen {
+			if seen[i] {
+				k++
+			}
+		}
+		sd := 0.0
+		for j := range 2 {
+			sd += math.Sqrt(max(0, square[j]/k-sum[j]/k*sum[j]/k))
+		}
+		spread = sd / ((sum[0] - sum[1]) / k)
 		// A mean over all directions sees 1.1 times the module along the sides.
 		m = module / 1.1
 		if pass == 0 && off < 0.15*module {
 			break
 		}
 	}
+	// In 300 camera frames 98 of 100 finder patterns have an asymmetry below
+	// 0.04 and a spread below 0.36; 90 of 100 chance likenesses are above 0.046
+	// and 0.385.
+	quality := float64(good)/rays - 2.5*max(0, asym/total-0.02) - 0.6*max(0, spread-0.15)
+	if quality < minQuality {
+		return finder{}, false
+	}
 	return finder{
 		c: Point{x * v.scale, y * v.scale}, m: m * v.scale,
-		quality: float64(good) / rays, light: s.light, view: v,
+		quality: quality, light: s.light, view: v,
 	}, true
 }
 
@@ -480,8 +517,10 @@ func (v *view) finders(step int, edges []int32) ([]finder, []int32) {
 		if !ok {
 			continue
 		}
-		if !slices.ContainsFunc(found, func(o finder) bool { return same(o, f) }) {
+		if i := slices.IndexFunc(found, func(o finder) bool { return same(o, f) }); i < 0 {
 			found = append(found, f)
+		} else if f.quality > found[i].quality {
+			found[i] = f
 		}
 	}
 	return found, edges
@@ -489,6 +528,6 @@ func (v *view) finders(step int, edges []int32) ([]finder, []int32) {
 
 // same tells whether two finders are one pattern.
 func same(a, b finder) bool {
-	m := max(a.m, b.m)
-	return a.light == b.light && math.Abs(a.c.X-b.c.X) < 2*m && math.Abs(a.c.Y-b.c.Y) < 2*m
+	m := min(a.m, b.m)
+	return a.light == b.light && max(a.m, b.m) < 1.6*m && math.Abs(a.c.X-b.c.X) < 2*m && math.Abs(a.c.Y-b.c.Y) < 2*m
 }

@@ -14,8 +14,9 @@ const (
 	minClues     = 90   // of the 180 edges of three finder patterns that must be seen
 	minContrast  = 12   // grey levels between a finder pattern's dark and light
 	minRays      = 9    // of the 16 directions that must show a finder pattern's rings
+	minQuality   = 0.3  // of a finder pattern that is paired
 	maxSpots     = 4096 // crossings of finder-like runs kept of one view
 	maxConfirmed = 384  // of them looked at on the grey picture
-	maxFinders   = 96   // confirmed patterns that are paired
+	maxFinders   = 160  // confirmed patterns that are paired
 	maxFits      = 48   // triples fitted in one look at a picture
 )

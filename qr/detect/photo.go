@@ -14,6 +14,7 @@ type search struct {
 
 	found   []finder
 	links   [][]link
+	round   int
 	edges   []int32
 	clues   []clue
 	patch   []float32
@@ -64,26 +65,32 @@ func (s *search) look(v *view, how binariser, step int, rung string) {
 	v.setThresholds(how)
 	var list []finder
 	list, s.edges = v.finders(step, s.edges)
-	fresh := len(s.found)
+	s.round++
+	fresh := 0
 	for _, f := range list {
-		if len(s.found) >= maxFinders {
-			break
-		}
+		f.round = s.round
 		if i := slices.IndexFunc(s.found, func(o finder) bool { return same(o, f) }); i >= 0 {
+			if o := &s.found[i]; !o.used && f.quality > o.quality+0.05 {
+				s.found[i] = f
+				s.unlink(i)
+				fresh++
+			}
 			continue
 		}
-		if s.inside(f.c) {
-			continue // belongs to a symbol that was read
+		if len(s.found) >= maxFinders || s.inside(f.c) {
+			continue
 		}
 		s.found = append(s.found, f)
+		fresh++
+		s.logf("   %d at %.1f %.1f m %.2f q %.2f light %v", len(s.found)-1, f.c.X, f.c.Y, f.m, f.quality, f.light)
 	}
-	s.logf("%s scale %g: %d finders, %d new", rung, v.scale, len(list), len(s.found)-fresh)
-	if len(s.found) == fresh {
+	s.logf("%s scale %g: %d finders, %d new", rung, v.scale, len(list), fresh)
+	if fresh == 0 {
 		return
 	}
 	s.link()
 	fits := 0
-	for _, t := range triples(s.found, s.links, fresh) {
+	for _, t := range triples(s.found, s.links, s.round) {
 		if s.found[t.a].used || s.found[t.b].used || s.found[t.d].used {
 			continue
 		}
@@ -91,6 +98,18 @@ func (s *search) look(v *view, how binariser, step int, rung string) {
 			break
 		}
 		s.try(&t, rung)
+	}
+}
+
+// unlink forgets what was measured between a finder and the others.
+func (s *search) unlink(i int) {
+	for a := range s.links {
+		switch {
+		case a == i:
+			s.links[a] = s.links[a][:0]
+		case i < len(s.links[a]):
+			s.links[a][i] = linkOf(&s.found[a], &s.found[i])
+		}
 	}
 }
 
@@ -307,7 +326,7 @@ func (s *search) photo() {
 		if v.w*v.h > 300_000 {
 			step = 2
 		}
-		s.look(v, byMean, step, rungName(i))
+		s.look(v, byBoth, step, rungName(i))
 	}
 }
 

@@ -55,7 +55,7 @@ func (f *finder) pitchTowards(d Point) (float64, bool) {
 	for _, side := range [3]float64{0, 0.7, -0.7} {
 		sx, sy := x-d.Y*side*m, y+d.X*side*m
 		for _, sign := range [2]float64{1, -1} {
-			if t, ok := v.ray(sx, sy, Point{sign * d.X, sign * d.Y}, m, f.light, contrast); ok {
+			if t, _, ok := v.ray(sx, sy, Point{sign * d.X, sign * d.Y}, m, f.light, contrast); ok {
 				sum += pitch(t)
 				count++
 			}
@@ -79,8 +79,8 @@ func (v *view) contrastAround(x, y, m float64) float32 {
 }
 
 // triples lists the plausible triples, the likeliest first. Only those with a
-// finder at or after fresh are new.
-func triples(found []finder, links [][]link, fresh int) []triple {
+// finder of this round are new.
+func triples(found []finder, links [][]link, round int) []triple {
 	var list []triple
 	for a := range found {
 		if found[a].used {
@@ -93,7 +93,7 @@ func triples(found []finder, links [][]link, fresh int) []triple {
 			}
 			for d := range found {
 				ld := &links[a][d]
-				if d == a || d == b || found[d].used || ld.n == 0 || max(a, b, d) < fresh {
+				if d == a || d == b || found[d].used || ld.n == 0 || max(found[a].round, found[b].round, found[d].round) < round {
 					continue
 				}
 				if ld.n > 1.5*lb.n || lb.n > 1.5*ld.n {
@@ -110,7 +110,7 @@ func triples(found []finder, links [][]link, fresh int) []triple {
 				ratio := func(p, q float64) float64 { return math.Abs(math.Log(p / q)) }
 				t.cost = 2*ratio(lb.n, ld.n) + 0.6*math.Abs(cosine) +
 					0.5*(ratio(lb.from, lb.to)+ratio(ld.from, ld.to)+ratio(lb.from, ld.from)) +
-					(3 - found[a].quality - found[b].quality - found[d].quality) +
+					3*(3-found[a].quality-found[b].quality-found[d].quality) +
 					0.002*(lb.n+ld.n) // a triple of near ones rather than across several codes
 				list = append(list, t)
 				if len(list) >= 4*maxTriples {
