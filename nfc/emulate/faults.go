@@ -3,6 +3,7 @@ package emulate
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -291,34 +292,48 @@ func Random(seed uint64, max int) Fault {
 	}
 }
 
-// Chaos picks one of many faults for one command of a session, from a seed: torn, stalled when stall allows it, short,
-// loops, huge, cut, flipped, slow, wrong status words. The name says which.
-func Chaos(seed uint64, stall bool) (fault Fault, at int, name string) {
+// Chaos makes a card on which one thing goes wrong, chosen by a seed: torn, stalled if that is allowed, short, looping,
+// huge, cut, flipped, slow, wrong status words, or from some command on other answers instead, fresh or with the same
+// selections. The name says what happens and at which command, e.g. "torn@3"; the same seed always gives the same.
+func Chaos(seed uint64, card, other Device, stall bool) (script *Script, name string) {
 	source := rand.New(rand.NewPCG(seed, 0x706F73766964))
-	at = source.IntN(12)
+	at := source.IntN(14) // a whole read of a PIV card takes about as many commands
+	script = NewScript(card)
+	fault := func(f Fault) func() { return func() { script.At(at, f) } }
 	kinds := []struct {
-		name string
-		make func() Fault
+		name  string
+		apply func()
 	}{
-		{"torn", Tear},
-		{"torn-after", TearAfter},
-		{"empty", Empty},
-		{"one-byte", OneByte},
-		{"more-for-ever", func() Fault { return MoreForEver(source.IntN(256)) }},
-		{"wrong-le-for-ever", WrongLeForEver},
-		{"huge", func() Fault { return Huge(1000 + source.IntN(64000)) }},
-		{"truncated", func() Fault { return Truncate(source.IntN(40)) }},
-		{"wrong-length", func() Fault { return WrongLength(1 + source.IntN(254)) }},
-		{"flipped", func() Fault { return Flip(source.IntN(8 * 256)) }},
-		{"trailing", func() Fault { return Trailing(byte(source.Uint32())) }},
-		{"random", func() Fault { return Random(source.Uint64(), 300) }},
-		{"status", func() Fault { return Status(uint16(source.Uint32())) }},
-		{"slow", func() Fault { return Slow(time.Duration(source.IntN(300)) * time.Millisecond) }},
-		{"stalled", Stall},
+		{"torn", fault(Tear())},
+		{"torn-after", fault(TearAfter())},
+		{"empty", fault(Empty())},
+		{"one-byte", fault(OneByte())},
+		{"more-for-ever", func() {
+			loop := MoreForEver(source.IntN(250))
+			script.At(at, loop).On(insGetResponse, loop)
+		}},
+		{"wrong-le-for-ever", func() {
+			loop := WrongLeForEver()
+			for n := at; n < at+1000; n++ {
+				script.At(n, loop)
+			}
+		}},
+		{"huge", func() { script.At(at, Huge(1000+source.IntN(64000))) }},
+		{"truncated", func() { script.At(at, Truncate(source.IntN(40))) }},
+		{"wrong-length", func() { script.At(at, WrongLength(1+source.IntN(254))) }},
+		{"flipped", func() { script.At(at, Flip(source.IntN(8*256))) }},
+		{"trailing", func() { script.At(at, Trailing(byte(source.Uint32()))) }},
+		{"random", func() { script.At(at, Random(source.Uint64(), 300)) }},
+		{"status", func() { script.At(at, Status(uint16(source.Uint32()))) }},
+		{"slow", func() { script.At(at, Slow(time.Duration(source.IntN(300))*time.Millisecond)) }},
+		{"swapped", func() { script.SwapAt(at, other, false) }},
+		{"swapped-selected", func() { script.SwapAt(at, other, true) }},
+		{"stalled", fault(Stall())},
 	}
 	if !stall {
 		kinds = kinds[:len(kinds)-1]
 	}
 	kind := kinds[source.IntN(len(kinds))]
-	return kind.make(), at, kind.name
+	kind.apply()
+	return script, fmt.Sprintf("%s@%d", kind.name, at)
 }

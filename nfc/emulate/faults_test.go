@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 )
@@ -155,21 +156,33 @@ func TestSwap(t *testing.T) {
 	}
 }
 
-// TestChaos: a seed always means the same, every kind of fault is met, and a stall only where it is allowed.
+// TestChaos: a seed always means the same, every kind of fault is met, a stall only where it is allowed, and no session
+// crashes the card.
 func TestChaos(t *testing.T) {
+	card, other := NewChip(ChipConfig{}, personalise(t, nil)), NewChip(ChipConfig{}, personalise(t, nil))
 	met := map[string]int{}
-	for seed := range uint64(500) {
-		_, at, name := Chaos(seed, true)
-		_, again, same := Chaos(seed, true)
-		if at != again || name != same || at < 0 || at > 11 {
-			t.Fatalf("seed %d: %s at %d, then %s at %d", seed, name, at, same, again)
+	for seed := range uint64(600) {
+		_, name := Chaos(seed, card, other, true)
+		if _, again := Chaos(seed, card, other, true); name != again {
+			t.Fatalf("seed %d: %s, then %s", seed, name, again)
 		}
-		met[name]++
-		if _, _, name := Chaos(seed, false); name == "stalled" {
+		kind, _, _ := strings.Cut(name, "@")
+		met[kind]++
+		script, name := Chaos(seed, card, other, false)
+		if strings.HasPrefix(name, "stalled") {
 			t.Fatalf("seed %d stalls", seed)
 		}
+		if strings.HasPrefix(name, "slow") {
+			continue
+		}
+		script.Reset()
+		for n := range 15 {
+			if got, err := script.Transmit(t.Context(), readCHUID); err != nil && !errors.Is(err, ErrTorn) {
+				t.Fatalf("%s: command %d: %x, %v", name, n, got, err)
+			}
+		}
 	}
-	if len(met) != 15 {
-		t.Errorf("%d kinds of fault in 500 seeds: %v", len(met), met)
+	if len(met) != 17 {
+		t.Errorf("%d kinds of fault in 600 seeds: %v", len(met), met)
 	}
 }

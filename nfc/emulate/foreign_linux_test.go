@@ -392,6 +392,15 @@ func TestFaultsThroughPCSC(t *testing.T) {
 		if data, _ := hexBytes(t, stdout); status != 0 || len(data) != 60000 {
 			t.Errorf("of 60,000 bytes %d came through, exit status %d: %s", len(data), status, stderr)
 		}
+		// Another ATR after each reset: pcscd tells the one it saw last.
+		first, last := NewChip(ChipConfig{Historical: []byte("first")}, card), NewChip(ChipConfig{Historical: []byte("last")}, card)
+		good.Replace(NewScript(chip).ATRs(first.ATR(), first.ATR(), last.ATR()))
+		for range 4 {
+			f.Output(t, "yubico-piv-tool", "-r", f.Reader(0), "-a", "version") // resets the card when it ends
+		}
+		if got := strings.TrimSpace(f.Output(t, "opensc-tool", "-r", "0", "--atr")); got != strings.ToLower(colons(last.ATR())) {
+			t.Errorf("ATR %s after resets", got)
+		}
 		good.Replace(chip)
 		healthy(0)
 
@@ -406,7 +415,7 @@ func TestFaultsThroughPCSC(t *testing.T) {
 		<-torn.Done()
 		again := f.Insert(t, 0, chip)
 		healthy(0)
-		// Another reset, another ATR: pcscd tells the one it saw last.
+		// Another card.
 		if err := again.Remove(); err != nil {
 			t.Error(err)
 		}

@@ -198,6 +198,8 @@ type PIVConfig struct {
 	ContactlessAdministration bool
 	// ContactlessPIN allows VERIFY and the PIN's keys and objects over the antenna without VCI. Not of the standard either.
 	ContactlessPIN bool
+	// TellAbsent answers 6A82 for an object that is not there, also to who may not read it. Cards differ.
+	TellAbsent bool
 	// MaxObject bounds an object that PUT DATA writes, in bytes. Zero: 4096.
 	MaxObject int
 	// Yubico is a named extension, nil on a card of the standard.
@@ -473,11 +475,13 @@ func (p *PIV) getData(link Link, c Command) ([]byte, uint16) {
 	if !known {
 		return nil, StatusNotFound
 	}
-	// The rule comes before the question whether the object is there: a card does not tell strangers what it holds.
+	value, found := p.objects[tag]
+	if !found && p.config.TellAbsent {
+		return nil, StatusNotFound
+	}
 	if !p.allowed(link, r) {
 		return nil, StatusSecurity
 	}
-	value, found := p.objects[tag]
 	if !found {
 		return nil, StatusNotFound
 	}

@@ -49,6 +49,10 @@ func TestAccessRules(t *testing.T) {
 	near.selectPIV()
 	want(near, "contactless", StatusOK, free...)
 	want(near, "contactless", StatusSecurity, append(append(contact, withPIN...), absent...)...)
+	telling := client{t, NewSlot(NewChip(ChipConfig{Contactless: true}, personalise(t, func(s *CardSpec) { s.PIV.TellAbsent = true })))}
+	telling.selectPIV()
+	want(telling, "contactless, tells what is absent", StatusNotFound, append(absent, TagAuthentication, TagPrintedInformation)...)
+	want(telling, "contactless, tells what is absent", StatusSecurity, TagCardCapability, TagSecurityObject)
 	near.hex(StatusSecurity, "00200080")
 	near.hex(StatusSecurity, "0020008008313233343536FFFF")
 	if card.TriesLeft() != 5 {
