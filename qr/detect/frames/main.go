@@ -5,7 +5,10 @@
 //	go run ./qr/detect/frames [-out DIR] [-set webcam,1080p,…] [-n N] [-seed S]
 //
 // Each set is a folder of DIR; beside NAME.jpg or NAME.png, NAME.txt holds the
-// exact text. Equal seeds give equal pictures on every machine.
+// exact text; NAME.2.txt and so on hold those of further codes in the picture,
+// and an empty NAME.txt says that there is none. The set wild is twenty sets
+// of other difficulties than a checkpoint's, which the camera sets lack: bent
+// and dirty labels, round modules, steep views. Equal seeds give equal pictures on every machine.
 package main
 
 import (
@@ -54,9 +57,15 @@ func run(args []string) error {
 	if *n < 1 {
 		return fmt.Errorf("-n %d, want 1 or more", *n)
 	}
+	var chosen []string
 	for set := range strings.SplitSeq(*sets, ",") {
-		if !scene.Known(set) {
-			return fmt.Errorf("-set %q, want some of %s", set, strings.Join(scene.Sets, ","))
+		switch {
+		case set == "wild":
+			chosen = append(chosen, scene.Wild...)
+		case scene.Known(set):
+			chosen = append(chosen, set)
+		default:
+			return fmt.Errorf("-set %q, want some of %s,wild,%s", set, strings.Join(scene.Sets, ","), strings.Join(scene.Wild, ","))
 		}
 	}
 	if *sheetFile != "" {
@@ -68,13 +77,13 @@ func run(args []string) error {
 			}
 			indices = append(indices, index)
 		}
-		if *columns < 1 || *cell < 16 || *cell > 4096 || strings.Contains(*sets, ",") {
+		if *columns < 1 || *cell < 16 || *cell > 4096 || len(chosen) != 1 {
 			return fmt.Errorf("-sheet wants one -set, -columns of 1 or more and -cell of 16 to 4096")
 		}
-		return sheet(*sheetFile, *sets, *seed, indices, *columns, *cell, *crop)
+		return sheet(*sheetFile, chosen[0], *seed, indices, *columns, *cell, *crop)
 	}
-	for set := range strings.SplitSeq(*sets, ",") {
-		if err := write(filepath.Join(*out, set), set, *seed, scene.Count(set, *n)); err != nil {
+	for _, set := range chosen {
+		if err := write(filepath.Join(*out, filepath.FromSlash(set)), set, *seed, scene.Count(set, *n)); err != nil {
 			return err
 		}
 	}
@@ -135,6 +144,11 @@ func one(folder, set string, seed uint64, index int) error {
 	name := filepath.Join(folder, frame.Name)
 	if err := os.WriteFile(name+extension, file.Bytes(), 0o644); err != nil {
 		return err
+	}
+	for i, text := range frame.More {
+		if err := os.WriteFile(fmt.Sprintf("%s.%d.txt", name, i+2), []byte(text), 0o644); err != nil {
+			return err
+		}
 	}
 	return os.WriteFile(name+".txt", []byte(frame.Text), 0o644)
 }

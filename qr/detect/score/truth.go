@@ -13,8 +13,8 @@ import (
 type picture struct {
 	set  string // its folder
 	file string
-	// texts are those the picture holds: the first is wanted, the others may
-	// be found. None: the picture holds no code.
+	// texts are those the picture holds; all are wanted. None: the picture
+	// holds no code.
 	texts []string
 	// whole is set when texts are all that can be found: a picture without a
 	// code, or one with further texts given.
@@ -74,7 +74,7 @@ func collect(root string) (pictures []picture, untold []string, err error) {
 
 // outcome is what one decoder made of one picture.
 type outcome struct {
-	read  bool // the wanted text was found; of a picture without a code: no text was found
+	read  bool // every text of the picture was found; of a picture without a code: no text was found
 	wrong bool // a text was found that the picture does not hold
 	extra int  // other texts beside the wanted one, in a picture of which only one text is known
 	// charset tells that the symbol's bytes were right and read in another
@@ -84,7 +84,7 @@ type outcome struct {
 
 // judge compares the texts a decoder found with those of the picture.
 //
-// Read means that the first text is among them, byte for byte; one line end at
+// Read means that all texts of the picture are among them, byte for byte; one line end at
 // the end of a truth file is not part of the text. Wrong means that texts were
 // found and none is right, or, where every text of the picture is known, that
 // any found text is none of them. So a decoder that adds a guess to a right
@@ -94,22 +94,21 @@ func judge(p picture, found []string) outcome {
 	if len(p.texts) == 0 {
 		return outcome{read: len(found) == 0, wrong: len(found) > 0}
 	}
-	strange := 0
+	strange, right := 0, map[int]bool{}
 	for _, text := range found {
 		switch known := slices.IndexFunc(p.texts, func(truth string) bool { return same(text, truth) }); {
-		case known == 0:
-			o.read = true
-		case known > 0:
+		case known >= 0:
+			right[known] = true
 		case slices.ContainsFunc(p.texts, func(truth string) bool { return recoded(text, truth) }):
 			o.charset = true
 		default:
 			strange++
 		}
 	}
-	right := o.read || o.charset
+	o.read = len(right) == len(p.texts)
 	switch {
 	case strange == 0:
-	case p.whole || !right:
+	case p.whole || len(right) == 0 && !o.charset:
 		o.wrong = true
 	default:
 		o.extra = strange

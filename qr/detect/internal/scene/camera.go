@@ -28,6 +28,7 @@ type shot struct {
 	sharpen  float64 // strength of the camera's sharpening
 	glares   []spot
 	focal    float64 // focal length, of the frame's width: 0.65 sees 75 degrees, 1 sees 53
+	shadow   *shadow
 	barrel   float64 // distortion of the lens: how far a corner of the frame is seen inward, of the half diagonal
 	exposure float64 // brightness of the surroundings against the screen's
 }
@@ -134,6 +135,13 @@ func expose(s *shot, layers []layer) *plane {
 				// How the place on the surface moves with one camera pixel right and down, in 1/1024.
 				ux, vx := float64(iw*(m[0]-float64(m[6]*u))), float64(iw*(m[3]-float64(m[6]*v)))
 				uy, vy := float64(iw*(m[1]-float64(m[7]*u))), float64(iw*(m[4]-float64(m[7]*v)))
+				if l.bend > 0 {
+					on, faster, ok := unroll(u, float64(l.code.Min.X+l.code.Max.X)/2, l.bend)
+					if !ok {
+						continue
+					}
+					u, ux, uy = on, float64(ux*faster), float64(uy*faster)
+				}
 				u0, v0 := int(math.Floor(float64(u*1024))), int(math.Floor(float64(v*1024)))
 				ux0, vx0 := int(math.Floor(float64(ux*(1024/taps)))), int(math.Floor(float64(vx*(1024/taps))))
 				uy0, vy0 := int(math.Floor(float64(uy*(1024/taps)))), int(math.Floor(float64(vy*(1024/taps))))
@@ -328,6 +336,9 @@ func (p *plane) develop(s *shot, d *dice) *image.Gray {
 			light := 1 - float64(float64(2*s.vignette)*(float64(fx*fx)+float64(fy*fy))) + float64(s.slope[0]*fx) + float64(s.slope[1]*fy)
 			row[x] = int32((int64(row[x])*gain>>16 + int64(black)) * int64(math.Floor(float64(65536*light))) >> 16)
 		}
+	}
+	if s.shadow != nil {
+		p.cast(s.shadow, float64(s.x*float64(s.w)), float64(s.y*float64(s.h)))
 	}
 	for _, g := range s.glares {
 		p.glare(g)

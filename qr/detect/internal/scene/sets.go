@@ -19,8 +19,10 @@ type Frame struct {
 	// Name is the file's name without extension: number, size, version.
 	Name    string
 	Picture *image.Gray
-	// Text is what the symbol says.
+	// Text is what the symbol says; empty: there is no symbol.
 	Text string
+	// More is what further symbols of the picture say.
+	More []string
 	// Quality is that of the JPEG file, 1 to 100; 0 asks for a PNG.
 	Quality int
 }
@@ -61,12 +63,13 @@ var cameras = map[string]camera{
 
 // Count is the number of frames of a set with n frames of each size.
 func Count(set string, n int) int {
-	switch set {
-	case "screenshot":
+	switch {
+	case set == "screenshot":
 		return 40 * 4
-	default:
-		return n * len(Sizes)
+	case slices.Contains(Wild, set):
+		return n * wildFrames
 	}
+	return n * len(Sizes)
 }
 
 // Make makes frame index of a set. Frames of equal set, seed and index are equal.
@@ -81,7 +84,7 @@ func Make(set string, seed uint64, index int) (*Frame, error) {
 	case "screenshot":
 		return screenshot(d, index)
 	}
-	return nil, fmt.Errorf("scene: set %q, want one of %v", set, Sets)
+	return wild(d, set, index)
 }
 
 func (c *camera) frame(d *dice, index int) (*Frame, error) {
@@ -247,4 +250,6 @@ func screenshot(d *dice, index int) (*Frame, error) {
 }
 
 // Known reports whether there is a set of that name.
-func Known(set string) bool { return slices.Contains(Sets, set) }
+func Known(set string) bool {
+	return slices.Contains(Sets, set) || slices.Contains(Wild, set)
+}

@@ -23,6 +23,9 @@ type surface struct {
 	screen image.Rectangle
 	// code is where the symbol is, without its quiet zone.
 	code image.Rectangle
+	// bend is the radius in pixels of the cylinder that the surface is bent
+	// around, its axis upright through the symbol's middle; 0 is flat.
+	bend float64
 }
 
 func newSurface(w, h int, shade int16) *surface {
