@@ -3,8 +3,10 @@ package emulate
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -266,6 +268,74 @@ func (f *Fixture) endDaemon(signal syscall.Signal) {
 		<-f.exited
 	}
 	f.daemon = nil
+}
+
+// Commands of the protocol between a program's libpcsclite and pcscd: 4-byte size and command, then a body; the answer
+// is the body alone, filled in. Integers have the machine's byte order.
+const (
+	messageEstablish = 0x01 // scope, context, result
+	messageVersion   = 0x11 // major, minor, result
+	messageMax       = 1 << 16
+)
+
+// SecurityViolation is the PC/SC code by which pcscd refuses a user whom polkit does not allow.
+const SecurityViolation uint32 = 0x8010006A
+
+// RefuseClients puts a daemon in pcscd's place that refuses every program's context with a PC/SC code, e.g.
+// [SecurityViolation], as a pcscd does whose polkit knows no right for this user. It ends with the test.
+func (f *Fixture) RefuseClients(code uint32) {
+	f.t.Helper()
+	f.StopDaemon()
+	socket := filepath.Join(runtimeDir, "pcscd.comm")
+	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
+		f.t.Fatal(err)
+	}
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				_ = refuse(conn, code) // a program that ends is no fault
+			}()
+		}
+	}()
+}
+
+// refuse answers one program: its own version, and the refusal.
+func refuse(conn net.Conn, code uint32) error {
+	for {
+		var head [8]byte
+		if _, err := io.ReadFull(conn, head[:]); err != nil {
+			return err
+		}
+		size, command := binary.NativeEndian.Uint32(head[:]), binary.NativeEndian.Uint32(head[4:])
+		if size < 12 || size > messageMax {
+			return fmt.Errorf("emulate: message %02X of %d bytes", command, size)
+		}
+		body := make([]byte, size)
+		if _, err := io.ReadFull(conn, body); err != nil {
+			return err
+		}
+		switch command {
+		case messageVersion:
+			binary.NativeEndian.PutUint32(body[8:], 0)
+		case messageEstablish:
+			binary.NativeEndian.PutUint32(body[8:], code)
+		default:
+			return fmt.Errorf("emulate: message %02X before there is a context", command)
+		}
+		if _, err := conn.Write(body); err != nil {
+			return err
+		}
+	}
 }
 
 // Log gives what pcscd has written, since its first start. It holds no APDUs.

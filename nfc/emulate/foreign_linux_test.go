@@ -503,6 +503,14 @@ func TestFixture(t *testing.T) {
 			wantIn(t, f.Output(t, "opensc-tool", "-l"), f.Reader(0))
 		})
 	})
+	t.Run("refused", func(t *testing.T) {
+		Isolated(t, FixtureConfig{Programs: []string{"yubico-piv-tool"}}, func(t *testing.T, f *Fixture) {
+			f.RefuseClients(SecurityViolation)
+			if _, stderr, status := f.Run(t, "yubico-piv-tool", "-v", "-a", "list-readers"); status == 0 || !strings.Contains(stderr, "8010006a") {
+				t.Errorf("a refused program: exit status %d, %s", status, stderr)
+			}
+		})
+	})
 	if os.Getenv(isolatedName) != "" {
 		return
 	}
