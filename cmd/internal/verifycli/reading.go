@@ -86,10 +86,14 @@ func (p *Program) read(name string, explain bool) []reading {
 		}
 		failed = kept
 	}
-	if source.IsText(data) {
-		return append(all, failed...) // each was typed on purpose
+	ordered := idsFirst(all)
+	if !source.IsText(data) {
+		return append(ordered, failed...)
 	}
-	return append(idsFirst(all), failed...)
+	if name != "-" && len(failed) == 0 && !strings.HasPrefix(ordered[0].text, credential.Prefix) {
+		return []reading{{source: name, err: fmt.Errorf("text without a code: %w", qr.ErrFormat)}} // a file of other text was no code on a picture
+	}
+	return append(all, failed...) // each was typed on purpose
 }
 
 // place names where an item came from: the file, and the page of a document.
