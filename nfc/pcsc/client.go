@@ -59,12 +59,13 @@ type Client struct {
 	left    atomic.Int32 // calls left behind that have not come back
 	mu      sync.Mutex
 	narrow  map[string]bool // readers that lose long frames
+	stalled map[string]int  // commands left behind on a reader that have not come back
 	modules func() string   // the list of loaded kernel modules
 }
 
 // New gives a client. It reaches no reader yet.
 func New(options Options) *Client {
-	return &Client{system: host, options: options, narrow: map[string]bool{}, modules: func() string {
+	return &Client{system: host, options: options, narrow: map[string]bool{}, stalled: map[string]int{}, modules: func() string {
 		data, err := os.ReadFile("/proc/modules")
 		if err != nil {
 			return "" // not Linux, or not shown to this user: then there is nothing to say about modules
@@ -119,8 +120,15 @@ func call[T any](ctx context.Context, c *Client, d time.Duration, fn func() (T, 
 	}
 }
 
+// channel is a connection to the service. While a call is left behind in it nothing else may be called: libraries keep a
+// lock over such a call, and with it would stop every other connection of the program.
+type channel struct {
+	connection
+	left bool // a call was left behind, which releases the connection when it comes back
+}
+
 // establish connects to the service.
-func (c *Client) establish(ctx context.Context) (connection, error) {
+func (c *Client) establish(ctx context.Context) (*channel, error) {
 	conn, err := call(ctx, c, callTime, c.system.establish, func(conn connection, err error) {
 		if err == nil {
 			_ = conn.release()
@@ -132,17 +140,21 @@ func (c *Client) establish(ctx context.Context) (connection, error) {
 		}
 		return nil, serviceTrouble(err)
 	}
-	return conn, nil
+	return &channel{connection: conn}, nil
 }
 
-// release ends a connection that no call is in.
-func (c *Client) release(conn connection) {
-	_, _ = call(context.Background(), c, closeTime, func() (struct{}, error) { return struct{}{}, conn.release() }, nil)
+// release ends a connection, unless a call is left behind in it.
+func (c *Client) release(conn *channel) {
+	if conn.left {
+		return
+	}
+	_, _ = call(context.Background(), c, closeTime, func() (struct{}, error) { return struct{}{}, conn.connection.release() }, nil)
 }
 
 // list names the readers.
-func (c *Client) list(ctx context.Context, conn connection) ([]string, error) {
-	names, err := call(ctx, c, callTime, conn.readers, nil)
+func (c *Client) list(ctx context.Context, conn *channel) ([]string, error) {
+	names, err := call(ctx, c, callTime, conn.readers, func([]string, error) { _ = conn.connection.release() })
+	conn.left = errors.Is(err, errLeft)
 	if code, ok := codeOf(err); ok && code == codeNoReaders {
 		return nil, nil
 	}
@@ -157,13 +169,17 @@ func (c *Client) list(ctx context.Context, conn connection) ([]string, error) {
 }
 
 // state asks for the state of readers, and waits at most d for one that differs from current.
-func (c *Client) state(ctx context.Context, conn connection, states []readerState, d time.Duration) ([]readerState, error) {
-	stop := context.AfterFunc(ctx, func() { _ = conn.cancel() })
-	defer stop()
-	return call(ctx, c, d+callTime, func() ([]readerState, error) {
+func (c *Client) state(ctx context.Context, conn *channel, states []readerState, d time.Duration) ([]readerState, error) {
+	changed, err := call(ctx, c, d+callTime, func() ([]readerState, error) {
 		copied := slices.Clone(states) // the call may be left behind
 		return copied, conn.statusChange(copied, d)
-	}, nil)
+	}, func([]readerState, error) { _ = conn.connection.release() })
+	if errors.Is(err, errLeft) {
+		conn.left = true
+		// The one call that may be made beside another: it brings the other one back.
+		_, _ = call(context.Background(), c, closeTime, func() (struct{}, error) { return struct{}{}, conn.cancel() }, nil)
+	}
+	return changed, err
 }
 
 // Readers lists all readers with what lies on them. It waits for nothing. No reader is [NoReader] or [KernelHolds].
@@ -177,7 +193,7 @@ func (c *Client) Readers(ctx context.Context) ([]Reader, error) {
 }
 
 // look lists all readers once.
-func (c *Client) look(ctx context.Context, conn connection) ([]Reader, error) {
+func (c *Client) look(ctx context.Context, conn *channel) ([]Reader, error) {
 	names, err := c.list(ctx, conn)
 	if err != nil {
 		return nil, err

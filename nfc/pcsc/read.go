@@ -57,8 +57,18 @@ func (c *Client) Read(ctx context.Context, reader string, fn func(ctx context.Co
 			card.limits = nfc.NarrowLimits
 		}
 		bounded := nfc.Bound(card, command, whole)
-		err = fn(limited, bounded)
-		bounded.Close()
+		err = func() error {
+			returned := false
+			defer func() {
+				bounded.Close()
+				if !returned {
+					c.close(card, true) // fn panics: a reader must not stay inside our transaction
+				}
+			}()
+			err := fn(limited, bounded)
+			returned = true
+			return err
+		}()
 		failed := card.failure()
 		if failed == nil && limited.Err() != nil && ctx.Err() == nil && err != nil {
 			failed = trouble(CardTimeout, reader, nil, "card not done within %v", whole)
@@ -99,6 +109,14 @@ func (c *Client) setNarrow(reader string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.narrow[plain(reader)] = true
+}
+
+// stall counts commands that were left behind on a reader, and gives their number.
+func (c *Client) stall(reader string, change int) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stalled[reader] += change
+	return c.stalled[reader]
 }
 
 // explain looks why an exchange failed: readers report a card that left, a frame they cannot carry and a fault of
@@ -182,16 +200,19 @@ func (c *Client) open(ctx context.Context, reader string) (*card, error) {
 
 // tryOpen connects and begins a transaction once. Where a call is left behind, the error wraps errLeft and the call ends
 // the connection when it comes back.
-func (c *Client) tryOpen(ctx context.Context, conn connection, reader string) (*card, error) {
+func (c *Client) tryOpen(ctx context.Context, conn *channel, reader string) (*card, error) {
 	l, err := call(ctx, c, busyFor, func() (link, error) { return conn.connect(reader, c.options.Exclusive) }, func(l link, err error) {
 		if err == nil {
 			_ = l.disconnect(false)
 		}
-		_ = conn.release()
+		_ = conn.connection.release()
 	})
 	if errors.Is(err, errLeft) || errors.Is(err, errHangs) {
-		// Connecting waits for nobody: the reader is stuck in what it was told before.
-		return nil, trouble(ReaderLost, reader, err, "the reader does not answer")
+		// The service lets it wait for a transaction to end, or the reader is stuck in what it was told before.
+		if c.stall(reader, 0) > 0 || errors.Is(err, errHangs) {
+			return nil, trouble(ReaderLost, reader, err, "the reader does not answer since its last card")
+		}
+		return nil, trouble(ReaderBusy, reader, err, "another program keeps its transaction")
 	}
 	if err != nil {
 		return nil, err
@@ -201,7 +222,7 @@ func (c *Client) tryOpen(ctx context.Context, conn connection, reader string) (*
 			_ = l.end()
 		}
 		_ = l.disconnect(false)
-		_ = conn.release()
+		_ = conn.connection.release()
 	})
 	if errors.Is(err, errLeft) {
 		// The call waits until the other program ends its transaction.
@@ -213,11 +234,14 @@ func (c *Client) tryOpen(ctx context.Context, conn connection, reader string) (*
 	}
 	opened := &card{client: c, conn: conn, link: l, reader: reader}
 	opened.contactless = c.contactless(ctx, conn, reader)
+	if conn.left {
+		return nil, trouble(ReaderLost, reader, errLeft, "the card service does not answer about this reader")
+	}
 	return opened, nil
 }
 
 // contactless asks for the ATR of the card on a reader, when its name says that it may be contactless.
-func (c *Client) contactless(ctx context.Context, conn connection, reader string) bool {
+func (c *Client) contactless(ctx context.Context, conn *channel, reader string) bool {
 	if !saysContactless(reader) && !named(c.options.Contactless, reader) {
 		return false
 	}
@@ -242,7 +266,7 @@ func (c *Client) close(card *card, reset bool) {
 // card is an open card inside a transaction.
 type card struct {
 	client      *Client
-	conn        connection
+	conn        *channel
 	link        link
 	reader      string
 	limits      nfc.TransportLimits
@@ -259,7 +283,7 @@ type card struct {
 func (k *card) finish(reset bool) {
 	_ = k.link.end()
 	_ = k.link.disconnect(reset)
-	_ = k.conn.release()
+	_ = k.conn.connection.release()
 }
 
 // failure is what ended the exchange; it waits for a command that is under way.
@@ -295,7 +319,10 @@ func (k *card) Transmit(ctx context.Context, apdu []byte) ([]byte, error) {
 	if limit <= 0 {
 		limit = nfc.CommandDeadline
 	}
-	answer, err := call(ctx, k.client, limit, func() ([]byte, error) { return k.link.transmit(apdu) }, func([]byte, error) { k.finish(true) })
+	answer, err := call(ctx, k.client, limit, func() ([]byte, error) { return k.link.transmit(apdu) }, func([]byte, error) {
+		k.finish(true)
+		k.client.stall(k.reader, -1)
+	})
 	var known *Error
 	switch {
 	case err == nil && len(answer) >= 2:
@@ -304,6 +331,7 @@ func (k *card) Transmit(ctx context.Context, apdu []byte) ([]byte, error) {
 		k.failed = trouble(CardTorn, k.reader, nil, "answer of %d bytes: card removed while reading", len(answer))
 	case errors.Is(err, errLeft):
 		k.hanging = true
+		k.client.stall(k.reader, +1)
 		k.failed = trouble(CardTimeout, k.reader, err, "no answer in time")
 	case errors.Is(err, errHangs), ctx.Err() != nil:
 		k.failed = trouble(CardTimeout, k.reader, err, "not sent in time")
