@@ -181,13 +181,13 @@ func (p *Program) watchFor(src source.Source, device string, timeout time.Durati
 		}
 		fault, last = nil, item.Picture
 		pictures++
-		texts, _, err := look(item.Picture, false)
-		if err != nil {
+		results, err := detect.Read(item.Picture, detect.Options{Deadline: time.Now().Add(frameTime)})
+		if err != nil || len(results) == 0 {
 			continue
 		}
-		found := make([]reading, len(texts))
-		for i, text := range texts {
-			found[i] = reading{source: device, text: text}
+		found := make([]reading, len(results))
+		for i, r := range results {
+			found[i] = reading{source: device, text: r.Text}
 		}
 		if found = idsFirst(found); strings.HasPrefix(found[0].text, credential.Prefix) {
 			return found
@@ -282,13 +282,13 @@ func explainLines(env *cli.Env, r detect.Report) []string {
 			env.T("різкість %.0f %%, контраст %.0f %%, засвічено %.0f %%", "sharpness %.0f %%, contrast %.0f %%, glare %.0f %%", 100*r.Sharpness, 100*r.Contrast, 100*r.Glare))
 	}
 	for _, a := range r.Advice {
-		lines = append(lines, "→ "+AdviceText(env.Lang, a))
+		lines = append(lines, "→ "+adviceText(env.Lang, a))
 	}
 	return lines
 }
 
-// AdviceText says to a person what would make a code readable, in "uk" or "en".
-func AdviceText(lang string, a detect.Advice) string {
+// adviceText says to a person what would make a code readable, in "uk" or "en".
+func adviceText(lang string, a detect.Advice) string {
 	texts := map[detect.Advice][2]string{
 		detect.AdviceCloser:      {"піднесіть код ближче", "hold the code closer"},
 		detect.AdviceFarther:     {"відсуньте код трохи далі", "hold the code a little farther away"},

@@ -226,7 +226,7 @@ func TestAdviceTexts(t *testing.T) {
 	seen := map[string]bool{}
 	for _, a := range []detect.Advice{detect.AdviceCloser, detect.AdviceFarther, detect.AdviceStill, detect.AdviceGlare, detect.AdviceLight, detect.AdviceWhole,
 		detect.AdviceNotQR, detect.AdviceUnreadable, detect.AdviceReadAlready, "", "other"} {
-		uk, en := AdviceText("uk", a), AdviceText("en", a)
+		uk, en := adviceText("uk", a), adviceText("en", a)
 		if uk == "" || en == "" || uk == en || seen[uk] && a != "" && a != "other" {
 			t.Errorf("%q: %q, %q", a, uk, en)
 		}
