@@ -323,3 +323,21 @@ func FuzzDecodeFrame(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkDecodeFrame measures what a frame costs before it is looked at.
+func BenchmarkDecodeFrame(b *testing.B) {
+	for name, c := range map[string]struct {
+		format source.PixelFormat
+		data   []byte
+	}{"MJPEG": {source.MJPEG, recorded(b, mjpegFrame)}, "YUYV": {source.YUYV, recorded(b, yuyvFrame)}} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := source.DecodeFrame(c.format, frameW, frameH, 0, c.data); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(frameW*frameH)*float64(b.N)/1e6/b.Elapsed().Seconds(), "megapixels/s")
+		})
+	}
+}
