@@ -16,6 +16,7 @@ type view struct {
 	threshold []byte
 	bw, bh    int
 
+	how   binariser
 	noise int // standard deviation of the calmer parts, in grey levels
 }
 
@@ -68,7 +69,15 @@ const (
 
 // setThresholds computes the threshold of each block from its surroundings.
 func (v *view) setThresholds(how binariser) {
+	if v.threshold != nil && v.how == how {
+		return
+	}
+	v.how = how
 	bw, bh := (v.w+blockSize-1)>>blockShift, (v.h+blockSize-1)>>blockShift
+	step := 1
+	if v.w*v.h > 300_000 { // a quarter of the pixels tells as much
+		step = 2
+	}
 	v.bw, v.bh = bw, bh
 	v.threshold = slices.Grow(v.threshold[:0], bw*bh)[:bw*bh]
 	type block struct {
@@ -82,19 +91,22 @@ func (v *view) setThresholds(how binariser) {
 			row[i].lo = 255
 		}
 		y1 := min(v.h, (by+1)<<blockShift)
-		for y := by << blockShift; y < y1; y++ {
+		for y := by << blockShift; y < y1; y += step {
 			line := v.pix[y*v.w:][:v.w]
 			for bx := range row {
 				x0 := bx << blockShift
 				part := line[x0:min(x0+blockSize, len(line))]
 				b := &row[bx]
 				lo, hi, sum, square := b.lo, b.hi, int32(0), int32(0)
-				for _, p := range part {
+				count := int32(0)
+				for k := 0; k < len(part); k += step {
+					p := part[k]
 					sum += int32(p)
 					square += int32(p) * int32(p)
 					lo, hi = min(lo, p), max(hi, p)
+					count++
 				}
-				b.lo, b.hi, b.sum, b.square, b.count = lo, hi, b.sum+sum, b.square+square, b.count+int32(len(part))
+				b.lo, b.hi, b.sum, b.square, b.count = lo, hi, b.sum+sum, b.square+square, b.count+count
 			}
 		}
 	}

@@ -347,6 +347,6 @@ func rungName(i int) string {
 // not count.
 func (s *search) grainy() bool {
 	v := s.views[0]
-	v.setThresholds(byMean)
+	v.setThresholds(byBoth)
 	return v.noise >= 2 && v.noise < 30
 }
