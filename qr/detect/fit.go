@@ -10,6 +10,7 @@ type symbolFit struct {
 	size int
 	h    homography
 	view *view // the view whose modules are about 4 pixels
+	seen int   // which finder patterns are there
 
 	// nodes × nodes offsets, in pixels of the picture, at the lattice lines
 	// (in modules); none: nil.
@@ -124,7 +125,10 @@ func (f *symbolFit) crossing(u, v, du, dv, reach float64, rising, light bool, mi
 func (f *symbolFit) edgeClues(clues []clue, light bool, reach float64, minStep float32) []clue {
 	n := float64(f.size)
 	nan := math.NaN()
-	for _, c := range [3]Point{{3.5, 3.5}, {n - 3.5, 3.5}, {3.5, n - 3.5}} {
+	for k, c := range [3]Point{{3.5, 3.5}, {n - 3.5, 3.5}, {3.5, n - 3.5}} {
+		if f.seen>>k&1 == 0 {
+			continue
+		}
 		for _, ring := range [3]struct {
 			r      float64
 			span   float64
@@ -147,17 +151,26 @@ func (f *symbolFit) edgeClues(clues []clue, light bool, reach float64, minStep f
 	return clues
 }
 
+// row and column report whether the timing pattern along the first row or
+// column lies where the fit says; between two unseen ends it may not.
+func (f *symbolFit) row() bool    { return f.seen != seenA|seenD }
+func (f *symbolFit) column() bool { return f.seen != seenA|seenB }
+
 // timingClues finds the edges of the timing patterns.
 func (f *symbolFit) timingClues(clues []clue, light bool, minStep float32) []clue {
 	nan := math.NaN()
 	for k := 8; k <= f.size-8; k++ {
 		u := float64(k)
 		rising := k%2 == 1 // an even module is dark
-		if t, ok := f.crossing(u, 6.5, 1, 0, 0.6, rising, light, minStep); ok {
-			clues = append(clues, clue{p: f.place(u+t, 6.5), u: u, v: nan, weight: 1})
+		if f.row() {
+			if t, ok := f.crossing(u, 6.5, 1, 0, 0.6, rising, light, minStep); ok {
+				clues = append(clues, clue{p: f.place(u+t, 6.5), u: u, v: nan, weight: 1})
+			}
 		}
-		if t, ok := f.crossing(6.5, u, 0, 1, 0.6, rising, light, minStep); ok {
-			clues = append(clues, clue{p: f.place(6.5, u+t), u: nan, v: u, weight: 1})
+		if f.column() {
+			if t, ok := f.crossing(6.5, u, 0, 1, 0.6, rising, light, minStep); ok {
+				clues = append(clues, clue{p: f.place(6.5, u+t), u: nan, v: u, weight: 1})
+			}
 		}
 	}
 	return clues
@@ -179,7 +192,11 @@ func (f *symbolFit) timing(light bool) float64 {
 			a, b = b, c
 		}
 	}
-	line(func(k int) float32 { return f.look(float64(k)+0.5, 6.5) })
-	line(func(k int) float32 { return f.look(6.5, float64(k)+0.5) })
+	if f.row() {
+		line(func(k int) float32 { return f.look(float64(k)+0.5, 6.5) })
+	}
+	if f.column() {
+		line(func(k int) float32 { return f.look(6.5, float64(k)+0.5) })
+	}
 	return float64(right) / float64(seen)
 }

@@ -11,10 +11,11 @@ const (
 	maxAttempts    = 256     // grids decoded in one look at a picture
 	maxDarkPercent = 8       // differing modules of the fixed patterns, in percent, of a clean symbol
 
-	minClues     = 90   // of the 180 edges of three finder patterns that must be seen
-	minContrast  = 12   // grey levels between a finder pattern's dark and light
-	minRays      = 9    // of the 16 directions that must show a finder pattern's rings
-	minQuality   = 0.3  // of a finder pattern that is paired
+	minContrast  = 12  // grey levels between a finder pattern's dark and light
+	minRays      = 9   // of the 16 directions that must show a finder pattern's rings
+	minQuality   = 0.3 // of a finder pattern that is paired
+	pairQuality  = 0.8 // of two finder patterns that are tried without a third
+	maxPairs     = 24
 	maxSpots     = 4096 // crossings of finder-like runs kept of one view
 	maxConfirmed = 384  // of them looked at on the grey picture
 	maxFinders   = 160  // confirmed patterns that are paired

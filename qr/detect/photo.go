@@ -1,7 +1,9 @@
 package detect
 
 import (
+	"cmp"
 	"math"
+	"math/bits"
 	"slices"
 	"time"
 )
@@ -97,7 +99,9 @@ func (s *search) look(v *view, how binariser, step int, rung string) {
 		if fits++; fits > maxFits || s.late() {
 			break
 		}
-		s.try(&t, rung)
+		c := s.corners(&t)
+		s.logf(" triple %d %d %d", t.a, t.b, t.d)
+		s.try(&c, rung)
 	}
 }
 
@@ -149,23 +153,51 @@ func (q Quad) holds(p Point) bool {
 	return left == 4 || right == 4
 }
 
-// try fits a symbol to a triple and reads it.
-func (s *search) try(t *triple, rung string) bool {
+// corners is what is known of a symbol's corners before it is fitted.
+type corners struct {
+	a, b, d        Point   // centres of the finder patterns, in pixels of the picture
+	ab, ba, ad, da float64 // module at a towards b, at b towards a, …
+	n              float64 // about how many modules a side has
+	seen           int     // which finder patterns are there: seenA, seenB, seenD
+	step           float32 // least step of brightness at an edge
+	module         float64
+	light          bool
+}
+
+const (
+	seenA = 1 << iota
+	seenB
+	seenD
+	seenAll = seenA | seenB | seenD
+)
+
+// corners returns what a triple says.
+func (s *search) corners(t *triple) corners {
 	a, b, d := &s.found[t.a], &s.found[t.b], &s.found[t.d]
-	light := a.light
-	// Both sides tell the size; the longer count of modules is not the better one.
-	n := math.Sqrt(t.nb*t.nd) + 7
-	module := math.Sqrt((norm(Point{b.c.X - a.c.X, b.c.Y - a.c.Y}) * norm(Point{d.c.X - a.c.X, d.c.Y - a.c.Y})) / ((n - 7) * (n - 7)))
-	v := s.viewFor(module)
-	step := v.contrastAround(a.c.X/v.scale, a.c.Y/v.scale, a.m/v.scale) * 0.25
-	// The edges of three finder patterns fit at about the right size, or they
-	// are none.
+	c := corners{a: a.c, b: b.c, d: d.c, ab: t.ab, ba: t.ba, ad: t.ad, da: t.da, n: math.Sqrt(t.nb*t.nd) + 7, seen: seenAll, light: a.light}
+	c.module = math.Sqrt(norm(Point{b.c.X - a.c.X, b.c.Y - a.c.Y})*norm(Point{d.c.X - a.c.X, d.c.Y - a.c.Y})) / (c.n - 7)
+	c.step = s.stepAt(a)
+	return c
+}
+
+// stepAt is the least step of brightness that counts as an edge of a symbol
+// with this finder pattern.
+func (s *search) stepAt(f *finder) float32 {
+	return 0.25 * f.view.contrastAround(f.c.X/f.view.scale, f.c.Y/f.view.scale, f.m/f.view.scale)
+}
+
+// try fits a symbol to its corners and reads it.
+func (s *search) try(c *corners, rung string) bool {
+	n, v := c.n, s.viewFor(c.module)
+	// The edges of the finder patterns fit at about the right size, or they are
+	// none.
 	nearest := max(minSize, min(maxSize, 4*int(math.Round((n-17)/4))+17))
-	first := symbolFit{size: nearest, h: t.start(s.found, nearest), view: v}
-	s.clues = first.edgeClues(s.clues[:0], light, 0.9, step)
+	first := c.fit(nearest, v)
+	s.clues = first.edgeClues(s.clues[:0], c.light, 0.9, c.step)
 	_, rms, ok := fitClues(&first.h, s.clues, nearest)
-	s.logf("  triple %d %d %d n=%.1f: %d clues rms %.3f", t.a, t.b, t.d, n, len(s.clues), rms)
-	if !ok || len(s.clues) < minClues || rms > 0.2 {
+	s.logf("  n=%.1f: %d clues rms %.3f", n, len(s.clues), rms)
+	possible := 60 * bits.OnesCount(uint(c.seen))
+	if !ok || len(s.clues) < possible/2 || rms > 0.2 {
 		return false
 	}
 	best := symbolFit{view: v}
@@ -175,61 +207,122 @@ func (s *search) try(t *triple, rung string) bool {
 		if math.Abs(float64(size)-n) > spread {
 			continue
 		}
-		f := symbolFit{size: size, h: t.start(s.found, size), view: v}
+		f := c.fit(size, v)
 		rms = 1.0
 		for pass := range 2 {
 			reach := 0.9 - 0.3*float64(pass)
-			s.clues = f.edgeClues(s.clues[:0], light, reach, step)
+			s.clues = f.edgeClues(s.clues[:0], c.light, reach, c.step)
 			h, r, ok := fitClues(&f.h, s.clues, size)
 			if !ok {
 				break
 			}
 			f.h, rms = h, r
 		}
-		timing := f.timing(light)
+		timing := f.timing(c.light)
 		score := timing - 0.5*rms
-		s.logf("  triple %d %d %d n=%.1f size %d: %d clues rms %.3f timing %.2f", t.a, t.b, t.d, n, size, len(s.clues), rms, timing)
+		s.logf("  n=%.1f size %d: %d clues rms %.3f timing %.2f", n, size, len(s.clues), rms, timing)
 		if score > bestScore {
 			best, bestScore = f, score
 		}
 	}
-	if bestScore < 0.55 {
+	if bestScore < 0.55 || c.seen != seenAll && bestScore < 0.75 {
 		return false
 	}
 	if best.size >= 45 {
-		if version, ok := best.version(light); ok && 17+4*version != best.size {
+		if version, ok := best.version(c.light); ok && 17+4*version != best.size {
 			s.logf("  version bits say %d", version)
 			if size := 17 + 4*version; math.Abs(float64(size)-n) <= 0.25*n+8 {
-				f := symbolFit{size: size, h: t.start(s.found, size), view: v}
+				f := c.fit(size, v)
 				for range 2 {
-					s.clues = f.edgeClues(s.clues[:0], light, 0.8, step)
+					s.clues = f.edgeClues(s.clues[:0], c.light, 0.8, c.step)
 					if h, _, ok := fitClues(&f.h, s.clues, size); ok {
 						f.h = h
 					}
 				}
-				if f.timing(light) > 0.7 {
+				if f.timing(c.light) > 0.7 {
 					best = f
 				}
 			}
 		}
 	}
 	f := &best
-	s.clues = f.edgeClues(s.clues[:0], light, 0.6, step)
-	s.clues = f.timingClues(s.clues, light, step)
+	s.clues = f.edgeClues(s.clues[:0], c.light, 0.6, c.step)
+	s.clues = f.timingClues(s.clues, c.light, c.step)
 	l := layoutOf((f.size - 17) / 4)
-	found, expected := f.align(l, light, s.clues, s.patch)
+	found, expected := f.align(l, c.light, s.clues, s.patch)
 	if found == 0 {
 		if h, _, ok := fitClues(&f.h, s.clues, f.size); ok {
 			f.h = h
 		}
 	}
 	s.logf("  size %d alignment %d of %d", f.size, found, expected)
-	msg, mirrored, ok := s.decode(f, l, light)
+	msg, mirrored, ok := s.decode(f, l, c.light)
 	if !ok {
 		return false
 	}
-	s.accept(f, msg, mirrored, light, rung)
+	s.accept(f, msg, mirrored, c.light, rung)
 	return true
+}
+
+// fit starts the fit of a symbol of a given size.
+func (c *corners) fit(size int, v *view) symbolFit {
+	return symbolFit{size: size, h: c.start(size), view: v, seen: c.seen}
+}
+
+// pairs tries symbols of which two finder patterns are seen: the third is cut
+// off by the picture's border, covered or glaring. Either side of the line
+// between them may hold the symbol, and either of them be the corner.
+func (s *search) pairs(rung string) {
+	type pair struct {
+		p, q int
+		cost float64
+	}
+	var list []pair
+	for p := range s.found {
+		for q := range s.found {
+			a, b := &s.found[p], &s.found[q]
+			if p == q || a.used || b.used || s.links[p][q].n == 0 || min(a.quality, b.quality) < pairQuality {
+				continue
+			}
+			list = append(list, pair{p, q, 2 - a.quality - b.quality + math.Abs(math.Log(a.m/b.m))})
+		}
+	}
+	slices.SortStableFunc(list, func(x, y pair) int { return cmp.Compare(x.cost, y.cost) })
+	for _, t := range list[:min(len(list), maxPairs)] {
+		p, q := &s.found[t.p], &s.found[t.q]
+		if p.used || q.used || s.late() {
+			continue
+		}
+		l := s.links[t.p][t.q]
+		// The symbol lies to the right hand of the way from p to q as seen.
+		across := Point{p.c.Y - q.c.Y, q.c.X - p.c.X}
+		c := corners{light: p.light, n: l.n + 7, step: s.stepAt(p)}
+		c.module = norm(across) / l.n
+		// p is the corner and q the upper right one.
+		c.a, c.b, c.d = p.c, q.c, Point{p.c.X + across.X, p.c.Y + across.Y}
+		c.ab, c.ba, c.ad, c.da, c.seen = l.from, l.to, l.from, l.from, seenA|seenB
+		s.logf(" pair %d %d side", t.p, t.q)
+		if s.try(&c, rung) {
+			continue
+		}
+		// q is the corner and p the lower left one.
+		c.a, c.d, c.b = q.c, p.c, Point{q.c.X + across.X, q.c.Y + across.Y}
+		c.ad, c.da, c.ab, c.ba, c.seen = l.to, l.from, l.to, l.to, seenA|seenD
+		if s.try(&c, rung) {
+			continue
+		}
+		// p is the upper right and q the lower left one, and the corner is hidden.
+		mid := Point{(p.c.X + q.c.X) / 2, (p.c.Y + q.c.Y) / 2}
+		c.a = Point{mid.X + across.X/2, mid.Y + across.Y/2}
+		c.b, c.d, c.seen = p.c, q.c, seenB|seenD
+		m := (p.m + q.m) / 2
+		c.ab, c.ba, c.ad, c.da = m, m, m, m
+		c.n = norm(across)/math.Sqrt2/m + 7
+		c.module = m
+		if c.n < maxSize+10 {
+			s.try(&c, rung)
+		}
+	}
 }
 
 // decode samples and decodes, sharper and sharper, then bends the fit.
@@ -240,7 +333,7 @@ func (s *search) decode(f *symbolFit, l *layout, light bool) (msg message, mirro
 		for i, strength := range [3]float32{0.25, 0.9, 0} {
 			m := s.sampler.judge(f.size, strength)
 			if i == 0 {
-				miss := fixedMisfit(m)
+				miss := fixedMisfit(m, f.seen)
 				s.logf("  pass %d misfit %.3f", pass, miss)
 				if miss > 0.3 {
 					return msg, false, false
@@ -327,6 +420,9 @@ func (s *search) photo() {
 			step = 2
 		}
 		s.look(v, byBoth, step, rungName(i))
+	}
+	if len(s.results) == 0 {
+		s.pairs("pair")
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 // sampler turns a fit into modules. It keeps its buffers between symbols.
 type sampler struct {
 	value      []float32 // brightness of each module
+	outside    []bool    // the module lies beyond the picture's border
+	anyOutside bool
 	sharp      []float32
 	sure       []float32
 	sum, count []float32 // integral images over modules, (n+1)²
@@ -20,18 +22,21 @@ type sampler struct {
 func (s *sampler) sample(f *symbolFit, light bool) {
 	n := f.size
 	s.value = slices.Grow(s.value[:0], n*n)[:n*n]
+	s.outside = slices.Grow(s.outside[:0], n*n)[:n*n]
+	s.anyOutside = false
 	v := f.view
+	w, h := float64(v.w), float64(v.h)
 	k := 1 / v.scale
 	var du, dv Point
 	for j := range n {
 		for i := range n {
-			u, w := float64(i)+0.5, float64(j)+0.5
+			u, t := float64(i)+0.5, float64(j)+0.5
 			if i%6 == 0 { // the slope changes slowly
-				du, dv = f.h.slopes(u, w)
+				du, dv = f.h.slopes(u, t)
 				const arm = 0.21
 				du, dv = Point{du.X * k * arm, du.Y * k * arm}, Point{dv.X * k * arm, dv.Y * k * arm}
 			}
-			p := f.place(u, w)
+			p := f.place(u, t)
 			x, y := p.X*k, p.Y*k
 			b := 2*v.at(x, y) + v.at(x+du.X, y+du.Y) + v.at(x-du.X, y-du.Y) + v.at(x+dv.X, y+dv.Y) + v.at(x-dv.X, y-dv.Y)
 			b /= 6
@@ -39,6 +44,9 @@ func (s *sampler) sample(f *symbolFit, light bool) {
 				b = 255 - b
 			}
 			s.value[j*n+i] = b
+			out := !(x >= 0 && y >= 0 && x <= w && y <= h)
+			s.outside[j*n+i] = out
+			s.anyOutside = s.anyOutside || out
 		}
 	}
 }
@@ -113,6 +121,13 @@ func (s *sampler) judge(n int, strength float32) modules {
 			}
 		}
 	}
+	if s.anyOutside {
+		for i, out := range s.outside {
+			if out {
+				s.sure[i] = 0
+			}
+		}
+	}
 	return modules{n, s.sure}
 }
 
@@ -135,7 +150,7 @@ func box(t []float32, n, x0, y0, x1, y1 int) float32 {
 
 // fixedMisfit returns the share of finder and timing modules that differ from
 // what they must be.
-func fixedMisfit(m modules) float64 {
+func fixedMisfit(m modules, corners int) float64 {
 	n := m.size
 	wrong, seen := 0, 0
 	look := func(i, j int, want bool) {
@@ -145,16 +160,26 @@ func fixedMisfit(m modules) float64 {
 		}
 	}
 	for i := 8; i < n-8; i++ {
-		look(i, 6, i%2 == 0)
-		look(6, i, i%2 == 0)
+		if corners != seenA|seenD {
+			look(i, 6, i%2 == 0)
+		}
+		if corners != seenA|seenB {
+			look(6, i, i%2 == 0)
+		}
 	}
 	for j := range 8 {
 		for i := range 8 {
 			ring := max(abs(i-3), abs(j-3))
 			want := ring != 2 && ring != 4
-			look(i, j, want)
-			look(n-1-i, j, want)
-			look(i, n-1-j, want)
+			if corners&seenA != 0 {
+				look(i, j, want)
+			}
+			if corners&seenB != 0 {
+				look(n-1-i, j, want)
+			}
+			if corners&seenD != 0 {
+				look(i, n-1-j, want)
+			}
 		}
 	}
 	return float64(wrong) / float64(seen)

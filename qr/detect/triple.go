@@ -127,13 +127,13 @@ func order(list []triple) []triple {
 	return list
 }
 
-// start is the map that centres and modules of a triple suggest for a size:
-// two sides with their perspective give all eight parameters.
-func (t *triple) start(found []finder, size int) homography {
-	a, b, d := found[t.a].c, found[t.b].c, found[t.d].c
+// start is the map that the corners suggest for a size: two sides with their
+// perspective give all eight parameters.
+func (c *corners) start(size int) homography {
+	a, b, d := c.a, c.b, c.d
 	n := float64(size - 7)
 	bend := func(from, to float64) float64 { return max(0.6, min(1.7, math.Sqrt(from/to))) }
-	kb, kd := bend(t.ab, t.ba), bend(t.ad, t.da)
+	kb, kd := bend(c.ab, c.ba), bend(c.ad, c.da)
 	g, h := (kb-1)/n, (kd-1)/n
 	if 1+(g+h)*n < 0.3 { // the fourth corner would lie beyond the horizon
 		g, h, kb, kd = 0, 0, 1, 1
