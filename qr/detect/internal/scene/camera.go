@@ -23,7 +23,7 @@ type shot struct {
 	fill     float64 // share of a photosite's pitch that collects light
 	optics   float64 // blur before the photosites, on which the moiré hangs
 	grid     float64 // how much of the brightness the gaps between LCD pixels modulate, of 1
-	noise    float64 // standard deviation, of white
+	noise    float64 // standard deviation in white, before the camera's smoothing makes grain of it
 	grain    float64 // share of the noise that spans neighbouring pixels
 	sharpen  float64 // strength of the camera's sharpening
 	glares   []spot
@@ -70,7 +70,7 @@ func view(w, h int, focal, cx, cy, x, y, scale float64, tilt [2]float64, roll fl
 	a := [3]float64{float64(r[0]*cr) + float64(r[1]*sr), float64(r[2]*cr) + float64(r[3]*sr), float64(r[4]*cr) + float64(r[5]*sr)}
 	b := [3]float64{float64(r[1]*cr) - float64(r[0]*sr), float64(r[3]*cr) - float64(r[2]*sr), float64(r[5]*cr) - float64(r[4]*sr)}
 	// The centre of projection stays in the frame's middle; the surface moves.
-	px, py := float64(w)/2, float64(h)/2
+	px, py := float64(float64(w)/2), float64(float64(h)/2)
 	tx, ty := float64((x-px)*distance)/focal, float64((y-py)*distance)/focal
 	m := matrix{
 		float64(focal*a[0]) + float64(px*a[2]), float64(focal*b[0]) + float64(px*b[2]), float64(focal*tx) + float64(px*distance),
@@ -116,9 +116,10 @@ func expose(s *shot, layers []layer) *plane {
 			var sum, n, light int32
 			fx, fy := float64(x)+0.5, float64(y)+0.5
 			if s.barrel != 0 {
-				dx, dy := fx-float64(s.w)/2, fy-float64(s.h)/2
-				far := 1 + float64(s.barrel*(float64(dx*dx)+float64(dy*dy)))*diagonal
-				fx, fy = float64(s.w)/2+float64(dx*far), float64(s.h)/2+float64(dy*far)
+				mx, my := float64(float64(s.w)/2), float64(float64(s.h)/2)
+				dx, dy := fx-mx, fy-my
+				far := 1 + float64(float64(s.barrel*(float64(dx*dx)+float64(dy*dy)))*diagonal)
+				fx, fy = mx+float64(dx*far), my+float64(dy*far)
 			}
 			for _, l := range layers {
 				m := &l.toSurface
@@ -329,10 +330,10 @@ func (p *plane) develop(s *shot, d *dice) *image.Gray {
 	gain := int64(math.Floor(float64(65536 * s.contrast)))
 	black := int32(math.Floor(float64(256 * s.black)))
 	for y := range p.h {
-		fy := (float64(y) + 0.5 - float64(p.h)/2) / float64(p.h) // −½ … ½
+		fy := (float64(y) + 0.5 - float64(float64(p.h)/2)) / float64(p.h) // −½ … ½
 		row := p.pix[y*p.w:][:p.w]
 		for x := range row {
-			fx := (float64(x) + 0.5 - float64(p.w)/2) / float64(p.w)
+			fx := (float64(x) + 0.5 - float64(float64(p.w)/2)) / float64(p.w)
 			light := 1 - float64(float64(2*s.vignette)*(float64(fx*fx)+float64(fy*fy))) + float64(s.slope[0]*fx) + float64(s.slope[1]*fy)
 			row[x] = int32((int64(row[x])*gain>>16 + int64(black)) * int64(math.Floor(float64(65536*light))) >> 16)
 		}
@@ -355,8 +356,9 @@ func (p *plane) develop(s *shot, d *dice) *image.Gray {
 }
 
 func (p *plane) glare(g spot) {
-	for y := max(0, int(g.y-3*g.ry)); y < min(p.h, int(g.y+3*g.ry)); y++ {
-		for x := max(0, int(g.x-3*g.rx)); x < min(p.w, int(g.x+3*g.rx)); x++ {
+	wide, high := float64(3*g.rx), float64(3*g.ry)
+	for y := max(0, int(g.y-high)); y < min(p.h, int(g.y+high)); y++ {
+		for x := max(0, int(g.x-wide)); x < min(p.w, int(g.x+wide)); x++ {
 			dx, dy := (float64(x)-g.x)/g.rx, (float64(y)-g.y)/g.ry
 			rr := float64(dx*dx) + float64(dy*dy)
 			soft := expNeg(rr)
@@ -376,7 +378,7 @@ func (p *plane) grain(s *shot, d *dice) {
 		return
 	}
 	// Weights in 1/65536 of gauss units; the 3 × 3 binomial mean leaves 3/8 of the standard deviation.
-	// Sharpening follows and strengthens it; s.noise is what comes out.
+	// Sharpening follows and strengthens it again. Grain does too: at 0.3 the frame's noise is 1.27 × s.noise.
 	noise := s.noise / (1 + float64(0.75*s.sharpen))
 	alone := int32(math.Floor(float64(256*65536/gaussUnit) * float64(noise*math.Sqrt(1-s.grain))))
 	group := int32(math.Floor(float64(256*65536/gaussUnit) * float64(noise*math.Sqrt(s.grain)) * 8 / 3))

@@ -28,10 +28,13 @@ func newDice(seed uint64, set string, index int) *dice {
 }
 
 // unit returns a number in [0, 1).
-func (d *dice) unit() float64 { return float64(d.pcg.Uint64()>>11) / (1 << 53) }
+func (d *dice) unit() float64 { return float64(float64(d.pcg.Uint64()>>11) / (1 << 53)) }
 
 // between returns a number in [lo, hi).
-func (d *dice) between(lo, hi float64) float64 { return lo + float64((hi-lo)*d.unit()) }
+func (d *dice) between(lo, hi float64) float64 {
+	lo, hi = float64(lo), float64(hi) // the caller may have inlined products
+	return lo + float64((hi-lo)*d.unit())
+}
 
 // in returns a number in the range r.
 func (d *dice) in(r span) float64 { return d.between(r[0], r[1]) }
@@ -46,7 +49,7 @@ func (d *dice) intn(n int) int {
 func (d *dice) chance(p float64) bool { return d.unit() < p }
 
 // signed returns a number in (−1, 1), small ones more often.
-func (d *dice) signed() float64 { return d.unit() - d.unit() }
+func (d *dice) signed() float64 { return float64(d.unit()) - float64(d.unit()) }
 
 // gauss4 returns four nearly normal numbers (each the sum of four uniform ones)
 // of mean 0 and standard deviation 1,182, from four draws.
@@ -90,7 +93,7 @@ func expNeg(x float64) float64 {
 	if x > 30 {
 		return 0
 	}
-	y := 1 - x/4096
+	y := 1 - float64(x/4096)
 	for range 12 {
 		y *= y
 	}

@@ -118,7 +118,7 @@ func (c *camera) shot(d *dice) *shot {
 	s.x, s.y = 0.5+float64(max(0, freeX)*d.between(-0.8, 0.8)), 0.5+float64(max(0, freeY)*d.between(-1, 1))
 	if d.chance(c.cut) {
 		over := float64(s.part * d.between(-0.02, 0.12))
-		s.y = s.part/2 - over
+		s.y = float64(s.part/2) - over
 		if d.chance(0.5) {
 			s.y = 1 - s.y
 		}

@@ -142,7 +142,7 @@ func wild(d *dice, set string, index int) (*Frame, error) {
 		s.contrast, s.noise = d.between(0.1, 0.22), d.between(1, 2.5)
 		s.black = d.between(20, 170)
 	case "wild/curved":
-		bend = d.between(0.62, 1.1) // radius of the cylinder, of the symbol's side
+		bend = d.between(0.45, 0.9) // radius of the cylinder, of the symbol's side
 	case "wild/damaged":
 		l.dirt = 3 + d.intn(8)
 		if level == "L" {
@@ -247,8 +247,8 @@ func wild(d *dice, set string, index int) (*Frame, error) {
 		}
 		// The first code is not in the middle of the page: bring the page's middle into the frame's.
 		scale := float64(s.part*float64(s.h)) / float64(subject.code.Dx())
-		s.x = 0.5 + float64(scale*(float64(subject.code.Min.X+subject.code.Max.X)/2-float64(subject.w)/2))/float64(s.w)
-		s.y = 0.5 + float64(scale*(float64(subject.code.Min.Y+subject.code.Max.Y)/2-float64(subject.h)/2))/float64(s.h)
+		s.x = 0.5 + float64(scale*float64(subject.code.Min.X+subject.code.Max.X-subject.w))/float64(2*s.w)
+		s.y = 0.5 + float64(scale*float64(subject.code.Min.Y+subject.code.Max.Y-subject.h))/float64(2*s.h)
 		s.roll, s.tilt = s.roll/6, [2]float64{s.tilt[0] / 4, s.tilt[1] / 4}
 	default:
 		subject = l.draw(d, code)
@@ -309,7 +309,7 @@ var arcs = func() (t [1025]float64) {
 			if c < 0.01 {
 				break
 			}
-			angle -= (s - float64(i)/1024) / c
+			angle -= (s - float64(float64(i)/1024)) / c
 			angle = min(angle, math.Pi/2)
 		}
 		t[i] = angle
