@@ -133,6 +133,20 @@ func TestConfirmPhotoNeedsThatReading(t *testing.T) {
 	if v := s.ConfirmPhoto(verifier.Input{Text: other, At: at}, matched, at.Add(20*time.Second)); v.Code != verifier.NoCode {
 		t.Errorf("a reading without a record: %s", v.Code)
 	}
+	// A second answer to a challenge that is used up: read, recorded, and not to be confirmed.
+	_, ask, err := s.NewChallenge(k, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	audience := credential.VerifierAudience(ask.VerifierID)
+	one, two := w.code(at, n, audience, ask.Nonce[:]), w.code(at.Add(time.Second), n, audience, ask.Nonce[:])
+	s.Verify(verifier.Input{Text: one, At: at}, Gate{Record: true})
+	if v := s.Verify(verifier.Input{Text: two, At: at}, Gate{Record: true}); v.Code != verifier.NonceUsed {
+		t.Fatalf("second answer: %s", v.Code)
+	}
+	if v := s.ConfirmPhoto(verifier.Input{Text: two, At: at}, matched, at.Add(5*time.Second)); v.Code != verifier.NonceUsed || v.Level == verifier.L3 {
+		t.Errorf("the second answer confirmed: %s, level %d", v.Code, v.Level)
+	}
 	for name, c := range map[string]struct {
 		text string
 		at   time.Time

@@ -2,6 +2,9 @@ package checkpoint
 
 import (
 	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/csv"
 	"encoding/hex"
 	"encoding/json"
@@ -90,14 +93,15 @@ func TestJournalThereAndBack(t *testing.T) {
 	confirmed := s.ConfirmPhoto(in, verifier.Photo{Kind: verifier.PhotoMatched, Hash: e.Verdict.Holder.PhotoHash}, at.Add(20*time.Second))
 	forged := s.Verify(verifier.Input{Text: in.Text[:len(in.Text)-3] + "AAA", At: at}, Gate{})
 	unread := s.Verify(verifier.Input{Unread: true, At: at}, Gate{})
+	unsigned := verifier.Verdict{Outcome: verifier.Refuse, Code: verifier.HolderSignature, Issuer: &verifier.Issuer{EDRPOU: body}}
 	j := must[*Journal](t)(s.OpenJournal(at))
-	for _, v := range []*verifier.Verdict{&confirmed, &forged, &unread, {}} {
+	for _, v := range []*verifier.Verdict{&confirmed, &forged, &unread, {}, &unsigned} {
 		if err := j.Append(Event{At: at.Add(time.Minute), Guard: "Мороз", Source: SourceScanner, Verdict: v}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	report, events := export(t, s, k, ExportOptions{})
-	if !report.Whole() || report.Events != 6 || report.Exported != 6 || len(events) != 6 {
+	if !report.Whole() || report.Events != 7 || report.Exported != 7 || len(events) != 7 {
 		t.Fatalf("%+v, %d events", report, len(events))
 	}
 	first := events[0]
@@ -120,12 +124,49 @@ func TestJournalThereAndBack(t *testing.T) {
 	if events[4].Code != "no-code" || events[5].Code != "internal" || events[5].Verdict != "refuse" {
 		t.Errorf("%+v, %+v", events[4], events[5])
 	}
-	if r, some := export(t, s, k, ExportOptions{From: at.Add(time.Second), To: at.Add(time.Minute)}); len(some) != 1 || r.Exported != 1 || r.Events != 6 || some[0].Number != 2 {
+	if r, some := export(t, s, k, ExportOptions{From: at.Add(time.Second), To: at.Add(time.Minute)}); len(some) != 1 || r.Exported != 1 || r.Events != 7 || some[0].Number != 2 {
 		t.Errorf("%+v, %+v", r, some)
 	}
 	info := must[JournalInfo](t)(s.JournalInfo())
-	if info.Events != 6 || info.Last != 6 || info.First != 1 || info.KeepDays != DefaultJournalDays || len(info.Days) != 1 || info.Days[0].Torn {
+	if info.Events != 7 || info.Last != 7 || info.First != 1 || info.KeepDays != DefaultJournalDays || len(info.Days) != 1 || info.Days[0].Torn {
 		t.Errorf("%+v", info)
+	}
+}
+
+// An event and its pseudonym by the words of docs/spec/journal.md.
+func TestJournalIsAsSpecified(t *testing.T) {
+	w, s, k, n := gate(t)
+	e := w.seenAt(s, n, after(n))
+	write(t, s, e, 1)
+	data := must[[]byte](t)(os.ReadFile(theDay(t, s)))
+	size := int(binary.BigEndian.Uint16(data[48:]))
+	sealed := data[50 : 50+size]
+	sum := sha256.Sum256(slices.Concat([]byte("posvid journal v1\x00"), make([]byte, 32), data[40:48], sealed))
+	if string(data[:8]) != "PSVJRNL1" || !bytes.Equal(data[8:40], make([]byte, 32)) || binary.BigEndian.Uint64(data[40:]) != 1 ||
+		!bytes.Equal(data[50+size:], sum[:]) || len(data) != 82+size {
+		t.Fatalf("% x", data)
+	}
+	plain := must[[]byte](t)(k.Decrypt("journal v1", sealed))
+	var periods struct{ Periods map[string]string }
+	lines := bytes.Split(must[[]byte](t)(os.ReadFile(filepath.Join(s.dir, "journal", "periods"))), []byte("\n"))
+	if err := json.Unmarshal(lines[1], &periods); err != nil {
+		t.Fatal(err)
+	}
+	mac := hmac.New(sha256.New, must[[]byte](t)(hex.DecodeString(periods.Periods["2026-11"])))
+	mac.Write([]byte(body + "\x00\x00\x00\x03")) // list 0, index 3
+	var want []byte
+	want = append(want, 0xae, 1, 1, 2, 0x1a) // 14 members: shift is there, photo and notes are not
+	want = binary.BigEndian.AppendUint32(want, uint32(after(n).Unix()))
+	want = append(want, 3, 0x18, 77, 4, 0x6c)
+	want = append(append(want, "Коваль"...), 5, 0x6a)
+	want = append(append(want, "нічна"...), 6, 0x67)
+	want = append(append(want, "2026-11"...), 7, 0x50)
+	want = append(append(want, mac.Sum(nil)[:16]...), 8, 0x66)
+	want = append(append(want, "accept"...), 9, 0x62, 'o', 'k', 10, 2, 12, byte(n), 13, 0x64)
+	want = append(append(want, "pass"...), 14, 10, 15, 0x66)
+	want = append(want, "camera"...)
+	if len(plain)%128 != 0 || int(binary.BigEndian.Uint16(plain)) != len(want) || !bytes.Equal(plain[2:2+len(want)], want) {
+		t.Errorf("% x, want % x", plain, want)
 	}
 }
 
@@ -457,6 +498,14 @@ func TestJournalGoesOn(t *testing.T) {
 			f := must[*os.File](t)(os.OpenFile(day, os.O_APPEND|os.O_WRONLY, 0))
 			defer f.Close()
 			must[int](t)(f.Write(make([]byte, 4096)))
+		}, 5, "[torn]", true},
+		"a record that does not follow": {func(t *testing.T, s *State, day, _ string, _ []byte) {
+			data := must[[]byte](t)(os.ReadFile(day))
+			r := must[*dayReader](t)(newDayReader(bytes.NewReader(data)))
+			rec := must[dayRecord](t)(r.next())
+			if err := os.WriteFile(day, appendRecord(data, 5, rec.sealed, rec.link), 0o600); err != nil {
+				t.Fatal(err)
+			}
 		}, 5, "[torn]", true},
 		"written, not yet counted": {func(t *testing.T, s *State, _, head string, before []byte) {
 			if err := os.WriteFile(head, before, 0o600); err != nil {

@@ -2,6 +2,9 @@ package checkpoint
 
 import (
 	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -238,6 +241,20 @@ func rebuild(tb testing.TB, data []byte, k keys.VerifierPrivateKey, change func(
 	return mac.Sum(binary.BigEndian.AppendUint32(out, uint32(len(index)/indexEntry)))
 }
 
+// unpadded seals a picture again, with something behind it.
+func unpadded(tb testing.TB, k *packKeys, e packed) []byte {
+	tb.Helper()
+	aead, aad, err := k.picture(e.id)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	nonce := make([]byte, aead.NonceSize())
+	plain := must[[]byte](tb)(aead.Open(nil, nonce, e.sealed, aad))
+	n := int(binary.BigEndian.Uint16(plain))
+	plain = append(plain[:2+n], bytes.Repeat([]byte{1}, len(plain)-2-n)...)
+	return aead.Seal(nil, nonce, plain, aad)
+}
+
 type packed struct {
 	id     [photoID]byte
 	sealed []byte
@@ -330,6 +347,9 @@ func TestBadPacksAreRefused(t *testing.T) {
 		"an id twice":                   {same(func(e []packed) { e[2] = e[1] }), k, base, ErrPhotos},
 		"a picture of another pack":     {same(func(e []packed) { e[1].sealed = other[q.start : q.start+int64(len(e[1].sealed))] }), k, base, ErrPhotos},
 		"an odd size":                   {same(func(e []packed) { e[3].sealed = append(e[3].sealed, 0) }), k, base, ErrPhotos},
+		"a gap before the first":        {gapped(t, data, k, photoBucket), k, base, ErrPhotos},
+		"a gap of one byte":             {gapped(t, data, k, 1), k, base, ErrPhotos},
+		"padding that is not zero":      {same(func(e []packed) { e[3].sealed = unpadded(t, content, e[3]) }), k, base, ErrPhotos},
 		"no picture":                    {same(func(e []packed) { e[3].sealed = nil }), k, base, ErrPhotos},
 		"another picture under the id":  {same(func(e []packed) { e[3].sealed = must[[]byte](t)(content.seal(e[3].id, []byte("another face"))) }), k, base, ErrPhotoHash},
 		"an empty picture under the id": {same(func(e []packed) { e[3].sealed = must[[]byte](t)(content.seal(e[3].id, nil)) }), k, base, ErrPhotos},
@@ -351,6 +371,107 @@ func TestBadPacksAreRefused(t *testing.T) {
 	// A pack for others too is for this one.
 	if _, err := WritePhotos(io.Discard, body, []trust.VerifierEntry{own}, hashes, gallery{}.read, base); err != nil {
 		t.Error(err)
+	}
+}
+
+// gapped moves every picture of a pack back by some bytes, index and tag included.
+func gapped(tb testing.TB, data []byte, k keys.VerifierPrivateKey, gap int) []byte {
+	tb.Helper()
+	p := must[*pack](tb)(openPack(bytes.NewReader(data), int64(len(data))))
+	content := must[*packKeys](tb)(p.unseal(k, 0))
+	out := append(bytes.Clone(data[:p.start]), make([]byte, gap)...)
+	out = append(out, data[p.start:p.index]...)
+	var index []byte
+	for i := range p.count {
+		id, from, _ := p.entry(i)
+		index = append(index, id[:]...)
+		index = binary.BigEndian.AppendUint32(index, uint32(from)+uint32(gap))
+	}
+	mac := content.table(p.count)
+	mac.Write(index)
+	return mac.Sum(binary.BigEndian.AppendUint32(append(out, index...), uint32(p.count)))
+}
+
+// The count is held against its cap in a file that would have room for it.
+func TestPhotoCountIsCapped(t *testing.T) {
+	data, _, _ := packOf(t, body, 1, base)
+	start := must[*pack](t)(openPack(bytes.NewReader(data), int64(len(data)))).start
+	for _, c := range []struct {
+		count int64
+		want  error
+	}{{MaxPhotos, nil}, {MaxPhotos + 1, ErrPhotos}} {
+		size := start + c.count*(photoBucket+photoTag+indexEntry) + packTrailer
+		r := sparse{data[:start], binary.BigEndian.AppendUint32(nil, uint32(c.count)), size}
+		if p, err := openPack(r, size); !errors.Is(err, c.want) || c.want == nil && (err != nil || p.count != MaxPhotos) {
+			t.Errorf("%d pictures: %v", c.count, err)
+		}
+	}
+	if _, err := openPack(sparse{data[:start], []byte{0, 0, 0, 1}, MaxPhotoPack + 1}, MaxPhotoPack+1); !errors.Is(err, ErrPhotos) {
+		t.Errorf("a file beyond the cap: %v", err)
+	}
+}
+
+// sparse is a huge file of zeros with a start and a count.
+type sparse struct {
+	start, count []byte
+	size         int64
+}
+
+func (s sparse) ReadAt(b []byte, at int64) (int, error) {
+	for i := range b {
+		switch p := at + int64(i); {
+		case p < int64(len(s.start)):
+			b[i] = s.start[p]
+		case p >= s.size-packTrailer && p < s.size-packTrailer+4:
+			b[i] = s.count[p-s.size+packTrailer]
+		default:
+			b[i] = 0
+		}
+	}
+	return len(b), nil
+}
+
+// A pack read by the words of docs/spec/photos.md, Section 3, with none of this package's code.
+func TestPhotoPackIsAsSpecified(t *testing.T) {
+	k, _ := verifierKey(t, "gate")
+	data, hashes, g := packOf(t, body, 30, base)
+	expand := func(key []byte, info string) []byte { return must[[]byte](t)(hkdf.Expand(sha256.New, key, info, 32)) }
+	h := int(binary.BigEndian.Uint32(data[8:]))
+	if string(data[:8]) != "PSVPHOT1" || data[12] != 0x82 || data[13] != 0x58 {
+		t.Fatalf("% x", data[:16])
+	}
+	statement := data[15 : 15+int(data[14])]
+	bound := sha256.Sum256(append([]byte("posvid photo pack v1\x00"), statement...))
+	wrapped := data[12+h-113 : 12+h] // the only recipient: an encapsulated key of 65 bytes, 32 bytes and a tag of 16
+	content := must[[]byte](t)(k.Decrypt("photos v1 "+hex.EncodeToString(bound[:]), wrapped))
+	n := int(binary.BigEndian.Uint32(data[len(data)-36:]))
+	index := data[len(data)-36-20*n : len(data)-36]
+	mac := hmac.New(sha256.New, expand(content, "posvid photos v1 table"))
+	mac.Write(append(append(bytes.Clone(bound[:]), data[len(data)-36:len(data)-32]...), index...))
+	if n != 30 || !bytes.Equal(mac.Sum(nil), data[len(data)-32:]) {
+		t.Fatalf("%d pictures, or another tag", n)
+	}
+	for _, hash := range hashes {
+		id := hmac.New(sha256.New, expand(content, "posvid photos v1 index"))
+		id.Write(hash[:])
+		name := id.Sum(nil)[:16]
+		i := bytes.Index(index, name)
+		if i < 0 || i%20 != 0 {
+			t.Fatalf("%x is not in the index", hash)
+		}
+		from, to := int(binary.BigEndian.Uint32(index[i+16:])), len(data)-36-20*n
+		if i+36 < len(index) {
+			to = int(binary.BigEndian.Uint32(index[i+36:]))
+		}
+		block, err := aes.NewCipher(expand(content, "posvid photos v1 picture\x00"+string(name)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		gcm := must[cipher.AEAD](t)(cipher.NewGCM(block))
+		plain, err := gcm.Open(nil, make([]byte, 12), data[from:to], append(bytes.Clone(bound[:]), name...))
+		if err != nil || len(plain)%4096 != 0 || !bytes.Equal(plain[2:2+int(binary.BigEndian.Uint16(plain))], g[hash]) {
+			t.Errorf("%x: %v", hash, err)
+		}
 	}
 }
 
@@ -424,6 +545,17 @@ func TestPhotoFromATamperedFolder(t *testing.T) {
 	packs := must[[]PhotoPack](t)(s.PhotoPacks())
 	if len(packs) != 3 || packs[0].Err == nil || packs[1].Err != nil || packs[1].Photos != 12 || packs[2].Body != "99999999" {
 		t.Errorf("%+v", packs)
+	}
+	// A false picture is told even where another pack has the true one.
+	wrong := with(func(e []packed) []packed {
+		e[at(e, id)].sealed = must[[]byte](t)(content.seal(id, []byte("another face")))
+		return e
+	})
+	if err := os.WriteFile(filepath.Join(s.dir, packName("00000001")), wrong, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Photo(victim, k, base); !errors.Is(err, ErrPhotoHash) || got != nil {
+		t.Errorf("false in one pack, true in another: %v", err)
 	}
 	newer, _, _ := packOf(t, "99999999", 2, base)
 	must[PhotosReport](t)(s.InstallPhotos(bytes.NewReader(newer), k, base))
