@@ -148,3 +148,25 @@ func HasCardTrouble(code string) bool {
 	}
 	return ok
 }
+
+// cardObjects are the things that are read from a card, by their names in the standards.
+var cardObjects = map[string]string{
+	"PIV application":                 "застосунок PIV",
+	"CHUID":                           "номер картки (CHUID)",
+	"card authentication certificate": "сертифікат картки",
+	"key 9E":                          "підпис картки",
+	"security object":                 "перелік хешів картки",
+	"printed information":             "надруковані відомості",
+	"facial image":                    "світлина на картці",
+	"NDEF file":                       "запис на картці",
+	"record":                          "запис органу на картці",
+	"carrier number":                  "номер безконтактного носія",
+}
+
+// CardObject names a thing that is read from a card. One without a Ukrainian name keeps that of its standard.
+func CardObject(lang, name string) string {
+	if uk, ok := cardObjects[name]; ok && side(lang) == 0 {
+		return uk
+	}
+	return name
+}

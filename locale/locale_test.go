@@ -41,6 +41,9 @@ func TestEveryPairIsWhole(t *testing.T) {
 	for _, p := range levels {
 		check("levels", p)
 	}
+	for _, p := range cardLevels {
+		check("levels of cards", p)
+	}
 }
 
 func TestPlaceholdersAgreeAndAreAllFilled(t *testing.T) {
@@ -215,6 +218,9 @@ func TestLabelsAndLevels(t *testing.T) {
 	}
 	if Label("uk", "no-such-label") != "no-such-label" {
 		t.Error("an unknown label is not its key")
+	}
+	if CardLevelName("uk", 2) == CardLevelName("uk", 1) || CardLevelName("en", 9) != CardLevelName("en", 0) || CardLevelName("en", -1) != CardLevelName("en", 0) {
+		t.Error("a level of a card outside the ladder is not the lowest")
 	}
 	if LevelName("en", 9) != LevelName("en", 0) || LevelName("en", -1) != LevelName("en", 0) {
 		t.Error("a level outside the ladder is not the lowest")

@@ -94,6 +94,14 @@ func LevelName(lang string, level int) string {
 	return levels[level][side(lang)]
 }
 
+// CardLevelName is [LevelName] for a verdict on a card.
+func CardLevelName(lang string, level int) string {
+	if level < 0 || level >= len(cardLevels) {
+		level = 0
+	}
+	return cardLevels[level][side(lang)]
+}
+
 // expand replaces the placeholders of a text by its arguments.
 func expand(text, lang string, a Args) string {
 	if !strings.Contains(text, "{") {

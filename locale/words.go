@@ -16,6 +16,15 @@ var levels = [...]pair{
 	{"рівень перевірки 4: рівень 3 і PIN картки", "level 4: level 3 and the card's PIN"},
 }
 
+// cardLevels are the rungs of the ladder as a card climbs them.
+var cardLevels = [...]pair{
+	{"рівень перевірки 0: номер, який може зчитати й скопіювати будь-хто", "level 0: a number that anyone can read and copy"},
+	{"рівень перевірки 1: підписані дані, картку не підтверджено", "level 1: signed data, card not confirmed"},
+	{"рівень перевірки 2: картка підписала свіжий запит своїм ключем", "level 2: the card signed a fresh challenge with its key"},
+	{"рівень перевірки 3: підпис картки і звірена світлина", "level 3: the card's signature and a compared photo"},
+	{"рівень перевірки 4: рівень 3 і PIN картки", "level 4: level 3 and the card's PIN"},
+}
+
 // suspects are the sentences on whose clock is the likelier to be wrong.
 var suspects = map[string]pair{
 	"phone":  {"Імовірно, хибить годинник телефона.", "The phone's clock is probably the wrong one."},
@@ -35,6 +44,8 @@ var labels = map[string]pair{
 	"bundle-file":         {"файл набору довіри", "trust bundle file"},
 	"cannot-confirm":      {"не підтверджено", "not confirmed"},
 	"carrier-number":      {"номер безконтактного носія", "carrier number"},
+	"card-no-name":        {"прізвища безконтактно на картці немає: звірте напис на пластику", "a card gives no name without contact: compare what is printed on it"},
+	"card-number":         {"номер картки", "card number"},
 	"category":            {"категорія", "category"},
 	"cause":               {"причина", "cause"},
 	"challenge":           {"запит перевіряльника", "challenge"},

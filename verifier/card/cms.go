@@ -238,7 +238,7 @@ func (s *signedData) readAttributes(contentType asn1.ObjectIdentifier) error {
 
 // signerCertificate finds the certificate that SignerInfo names among those inside and those given.
 func (s *signedData) signerCertificate(others ...*x509.Certificate) (*x509.Certificate, error) {
-	matches := func(*x509.Certificate) bool { return false }
+	var matches func(*x509.Certificate) bool
 	switch sid := s.signer.SID; {
 	case s.signer.Version == 1 && sid.Class == asn1.ClassUniversal && sid.Tag == asn1.TagSequence:
 		var id issuerAndSerial

@@ -29,20 +29,6 @@ func withCMS(tb testing.TB, chuid, cms []byte) []byte {
 	return out
 }
 
-// withField replaces one field of a CHUID.
-func withField(tb testing.TB, chuid []byte, tag nfc.Tag, value []byte) []byte {
-	tb.Helper()
-	list := must(nfc.ParseTLV(chuid, nfc.TLVOptions{}))(tb)
-	var out []byte
-	for _, t := range list {
-		if t.Tag == tag {
-			t.Value = value
-		}
-		out = nfc.AppendTLV(out, t.Tag, t.Value)
-	}
-	return out
-}
-
 // der is a DER tree that can be changed and written again.
 type der struct {
 	raw      asn1.RawValue

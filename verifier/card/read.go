@@ -316,7 +316,7 @@ func (r *reader) confirmCard(ctx context.Context) error {
 // readNumber reads the number of a card that has nothing better to show.
 func (r *reader) readNumber(ctx context.Context) (bool, error) {
 	if r.out.UID == nil {
-		r.step(ProfileNumber, "number")
+		r.step(ProfileNumber, "carrier number")
 		r.out.UID = r.uid(ctx)
 	}
 	return r.out.UID != nil, nil

@@ -20,6 +20,7 @@ import (
 	"github.com/posvid/posvid/cmd/internal/cli"
 	"github.com/posvid/posvid/crypto/keys"
 	"github.com/posvid/posvid/locale"
+	"github.com/posvid/posvid/nfc/pcsc"
 	"github.com/posvid/posvid/qr"
 	"github.com/posvid/posvid/trust"
 	"github.com/posvid/posvid/verifier"
@@ -33,6 +34,8 @@ const DemoRoot = "4N42 I2KH VKGR GPO6 E7YS YSYC LRFS XFTH BTFR SILJ EMKA KSSU SF
 type Program struct {
 	Env   *cli.Env
 	State func() string // where the verifier keeps its state
+
+	Cards func(pcsc.Options) CardReader // what reads cards; nil is PC/SC
 }
 
 // DefaultState is where posvid-verify keeps its state: $XDG_STATE_HOME/posvid-verify, else ~/.local/state/posvid-verify.
@@ -68,7 +71,7 @@ func Run(env *cli.Env, args []string) int {
 
 // Commands are the checkpoint's commands.
 func (p *Program) Commands() []*cobra.Command {
-	commands := []*cobra.Command{p.qr(), p.challenge(), p.bundle(), p.trust(), p.enrol(), p.doctor(), p.watch(), p.photos(), p.journal()}
+	commands := []*cobra.Command{p.qr(), p.challenge(), p.bundle(), p.trust(), p.enrol(), p.doctor(), p.watch(), p.photos(), p.journal(), p.card()}
 	for _, c := range commands {
 		decideNothing(c)
 	}
@@ -164,44 +167,12 @@ func (p *Program) check(o qrOptions, hasText bool, args []string) (int, error) {
 		return 0, cli.Usagef("%s", env.T("--timeout: очікується тривалість, як 30s", "--timeout: want a duration such as 30s"))
 	}
 	o.gate = o.gate || o.camera != ""
-	if o.level < 0 || o.level > 4 {
-		return 0, cli.Usagef("%s", env.T("--level: від 0 до 4", "--level: from 0 to 4"))
-	}
-	if o.test && o.at == "" {
-		return 0, cli.Usagef("%s", env.T("--test буває лише разом із --at", "--test goes with --at only"))
-	}
 	if o.at != "" && o.gate && !o.test {
 		return 0, cli.Usagef("%s", env.T("--gate запам'ятовує справжній час, а --at пробний", "--gate remembers real times, --at is a simulated one"))
 	}
-	in := verifier.Input{MinLevel: verifier.Level(o.level), Lang: env.Lang}
-	if o.at != "" {
-		at, err := time.Parse(time.RFC3339, o.at)
-		if err != nil {
-			return 0, cli.Usagef("%s", env.T("--at: очікується час RFC 3339, як 2026-11-22T09:00:00Z", "--at: want an RFC 3339 time such as 2026-11-22T09:00:00Z"))
-		}
-		in.At, in.Simulated = at, true
-	}
-	var err error
-	if in.Photo, err = p.photo(o.photo); err != nil {
-		return 0, err
-	}
-	state, err := p.open()
+	state, in, err := p.prepare(o)
 	if err != nil {
 		return 0, err
-	}
-	if o.test {
-		if pinned, err := state.Pinned(); err == nil && pinned.String() != DemoRoot {
-			return 0, cli.Usagef("%s", env.T("--test діє лише під демонстраційним коренем, а тут закріплено інший", "--test works under the demo root only, and another one is pinned here"))
-		}
-	}
-	if o.bundle != "" {
-		data, err := env.ReadFile(o.bundle, trust.MaxBundle)
-		if err != nil {
-			return 0, &cli.Undecided{Err: err}
-		}
-		if in.Bundle, err = state.Use(data); err != nil {
-			in.Bundle, in.BundleErr = nil, err
-		}
 	}
 	var readings []reading
 	switch {
@@ -231,6 +202,48 @@ func (p *Program) check(o qrOptions, hasText bool, args []string) (int, error) {
 		}
 	}
 	return worst, nil
+}
+
+// prepare opens the state and turns the flags that every check has into its input.
+func (p *Program) prepare(o qrOptions) (*checkpoint.State, verifier.Input, error) {
+	env := p.Env
+	in := verifier.Input{MinLevel: verifier.Level(o.level), Lang: env.Lang}
+	if o.level < 0 || o.level > 4 {
+		return nil, in, cli.Usagef("%s", env.T("--level: від 0 до 4", "--level: from 0 to 4"))
+	}
+	if o.test && o.at == "" {
+		return nil, in, cli.Usagef("%s", env.T("--test буває лише разом із --at", "--test goes with --at only"))
+	}
+	if o.at != "" {
+		at, err := time.Parse(time.RFC3339, o.at)
+		if err != nil {
+			return nil, in, cli.Usagef("%s", env.T("--at: очікується час RFC 3339, як 2026-11-22T09:00:00Z", "--at: want an RFC 3339 time such as 2026-11-22T09:00:00Z"))
+		}
+		in.At, in.Simulated = at, true
+	}
+	var err error
+	if in.Photo, err = p.photo(o.photo); err != nil {
+		return nil, in, err
+	}
+	state, err := p.open()
+	if err != nil {
+		return nil, in, err
+	}
+	if o.test {
+		if pinned, err := state.Pinned(); err == nil && pinned.String() != DemoRoot {
+			return nil, in, cli.Usagef("%s", env.T("--test діє лише під демонстраційним коренем, а тут закріплено інший", "--test works under the demo root only, and another one is pinned here"))
+		}
+	}
+	if o.bundle != "" {
+		data, err := env.ReadFile(o.bundle, trust.MaxBundle)
+		if err != nil {
+			return nil, in, &cli.Undecided{Err: err}
+		}
+		if in.Bundle, err = state.Use(data); err != nil {
+			in.Bundle, in.BundleErr = nil, err
+		}
+	}
+	return state, in, nil
 }
 
 // worse orders exit codes: refuse, cannot confirm, accept.
@@ -265,6 +278,20 @@ func (p *Program) judge(state *checkpoint.State, in verifier.Input, o qrOptions,
 	in.Text, in.Unread = r.text, r.err != nil
 	p.tellReading(r) // that nothing could be read says nothing about the person
 	v := state.Verify(in, checkpoint.Gate{Record: o.gate})
+	if r.beside && !o.json {
+		headline, _, _ := v.Text(env.Lang)
+		env.Print("%s: поруч інший код, його не враховано. %s", "%s: another code beside it, not counted. %s", r.source, headline)
+		return ExitOf(&v, o.test)
+	}
+	if several && !o.json {
+		fmt.Fprintf(env.Stdout, "%s\n", r.source)
+	}
+	return p.tellVerdict(state, &v, o)
+}
+
+// tellVerdict prints a verdict, for a person or as JSON, and gives its exit code.
+func (p *Program) tellVerdict(state *checkpoint.State, v *verifier.Verdict, o qrOptions) int {
+	env := p.Env
 	if o.json {
 		line, err := json.Marshal(v)
 		if err != nil {
@@ -272,19 +299,13 @@ func (p *Program) judge(state *checkpoint.State, in verifier.Input, o qrOptions,
 			return cli.ExitCannotConfirm
 		}
 		fmt.Fprintf(env.Stdout, "%s\n", line)
-	} else if r.beside {
-		headline, _, _ := v.Text(env.Lang)
-		env.Print("%s: поруч інший код, його не враховано. %s", "%s: another code beside it, not counted. %s", r.source, headline)
 	} else {
-		if several {
-			fmt.Fprintf(env.Stdout, "%s\n", r.source)
-		}
-		PrintVerdict(env, &v, p.demo(state))
+		PrintVerdict(env, v, p.demo(state))
 	}
 	if detail := v.InternalDetail(); detail != "" {
 		fmt.Fprintf(env.Stderr, "%s: internal: %s\n", env.Program, detail)
 	}
-	return ExitOf(&v, o.test)
+	return ExitOf(v, o.test)
 }
 
 // demo tells whether the pinned root is the one whose keys everybody has.
@@ -335,13 +356,16 @@ func PrintVerdict(env *cli.Env, v *verifier.Verdict, demo bool) {
 	fmt.Fprintf(env.Stdout, "  %s. %s\n", headline, cause)
 	if h := v.Holder; h != nil {
 		field("name", h.Name)
+		if h.Name == "" {
+			fmt.Fprintf(env.Stdout, "  %s\n", locale.Label(env.Lang, "card-no-name"))
+		}
 		field("position", pick(env, h.Position, h.PositionEN))
 		field("unit", pick(env, h.Unit, h.UnitEN))
 		if h.Rank > 0 {
 			field("rank", fmt.Sprint(h.Rank))
 		}
 		field("category", h.Category)
-		field("number", h.Number)
+		field(numberLabel(v), h.Number)
 	}
 	if i := v.Issuer; i != nil {
 		field("issuer", strings.TrimSpace(pick(env, i.Name, i.NameEN)+" "+i.EDRPOU))
@@ -349,7 +373,10 @@ func PrintVerdict(env *cli.Env, v *verifier.Verdict, demo bool) {
 			field("duty-phone", i.DutyPhone)
 		}
 	}
-	if v.Holder != nil {
+	switch {
+	case v.Card != nil && (v.Holder != nil || v.Issuer != nil):
+		fmt.Fprintf(env.Stdout, "  %s\n", locale.CardLevelName(env.Lang, int(v.Level)))
+	case v.Holder != nil:
 		fmt.Fprintf(env.Stdout, "  %s\n", locale.LevelName(env.Lang, int(v.Level)))
 	}
 	if !v.StatusAsOf.IsZero() {
