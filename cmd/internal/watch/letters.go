@@ -182,7 +182,7 @@ func (f face) glyph(r rune) (b *bitmap, ok bool) {
 			b.fill(w-max(t-1, 1), foot, w, h, true)
 		})
 	case 'Ж':
-		wide(max(3*t+2, w+w/2+(w+w/2-t)%2))
+		wide(max(3*t+2, w*8/5))
 		if (w-t)%2 == 1 {
 			wide(w + 1)
 		}
@@ -193,7 +193,7 @@ func (f face) glyph(r rune) (b *bitmap, ok bool) {
 			b.slant(c-t+1, mid+bar-1, 0, h-1, t, true)
 			b.slant(w-t, 0, c+t-1, mid, t, true)
 			b.slant(c+t-1, mid+bar-1, w-t, h-1, t, true)
-			b.fill(c-1, mid, c+t+1, mid+bar, true)
+			b.fill(c-t/2, mid, c+t+t/2, mid+bar, true)
 		})
 	default:
 		return nil, false

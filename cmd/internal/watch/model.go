@@ -215,6 +215,13 @@ type Model struct {
 	journal  error
 	sound    bool
 	quitting bool
+
+	after func(time.Duration, tea.Msg) tea.Cmd // a message later
+}
+
+// later gives a message after a time.
+func later(d time.Duration, msg tea.Msg) tea.Cmd {
+	return tea.Tick(d, func(time.Time) tea.Msg { return msg })
 }
 
 // New makes a screen. It fails when the configuration lacks what no screen can do without.
@@ -225,7 +232,7 @@ func New(c Config) (*Model, error) {
 	if c.Lang != "en" {
 		c.Lang = "uk"
 	}
-	m := &Model{config: c, lang: c.Lang, dark: true, colors: colorprofile.ANSI256, sound: c.Sound,
+	m := &Model{config: c, lang: c.Lang, dark: true, after: later, colors: colorprofile.ANSI256, sound: c.Sound,
 		view: map[[32]byte]sighting{}, recent: map[[32]byte]time.Time{}, sources: map[string]*sourceState{}}
 	_, _ = rand.Read(m.salt[:]) // never fails (crypto/rand)
 	if c.NoColor {
@@ -253,7 +260,7 @@ func guardName(name string) string {
 
 // Messages of the loop.
 type (
-	beatMsg   time.Time
+	beatMsg   struct{}
 	burstMsg  struct{}
 	healthMsg Health
 	itemMsg   struct {
@@ -279,10 +286,10 @@ type (
 
 // Init implements tea.Model.
 func (m *Model) Init() tea.Cmd {
-	return tea.Batch(heartbeat(), m.look(), tea.RequestBackgroundColor)
+	return tea.Batch(m.heartbeat(), m.look(), tea.RequestBackgroundColor)
 }
 
-func heartbeat() tea.Cmd { return tea.Tick(beat, func(t time.Time) tea.Msg { return beatMsg(t) }) }
+func (m *Model) heartbeat() tea.Cmd { return m.after(beat, beatMsg{}) }
 
 // detailOf tells of a panic what may be told: errors of the Go runtime speak of the program alone.
 func detailOf(r any) string {
@@ -292,25 +299,13 @@ func detailOf(r any) string {
 	return fmt.Sprintf("panic with a value of type %T", r)
 }
 
-// safely makes a command that never panics.
-func safely(do func() tea.Msg) tea.Cmd {
-	return func() (msg tea.Msg) {
-		defer func() {
-			if r := recover(); r != nil {
-				msg = brokenMsg{detailOf(r)}
-			}
-		}()
-		return do()
-	}
-}
-
 // Update implements tea.Model. A panic in it shows as cannot-confirm.
 func (m *Model) Update(msg tea.Msg) (model tea.Model, cmd tea.Cmd) {
 	defer func() {
 		if r := recover(); r != nil {
 			model, cmd = m, m.broken(detailOf(r))
 			if _, tick := msg.(beatMsg); tick {
-				cmd = tea.Batch(cmd, heartbeat())
+				cmd = tea.Batch(cmd, m.heartbeat())
 			}
 		}
 	}()
@@ -355,7 +350,7 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 		m.ticking = false
 		return m.expire(now)
 	case beatMsg:
-		return tea.Batch(heartbeat(), m.tick(now))
+		return tea.Batch(m.heartbeat(), m.tick(now))
 	case healthMsg:
 		m.health, m.looked, m.looking = Health(msg), now, false
 	case itemMsg:
@@ -837,7 +832,7 @@ func (m *Model) rearm() tea.Cmd {
 		return nil
 	}
 	m.ticking = true
-	return tea.Tick(m.burst.wait(), func(time.Time) tea.Msg { return burstMsg{} })
+	return m.after(m.burst.wait(), burstMsg{})
 }
 
 // expire ends a burst that nothing follows.
@@ -1127,7 +1122,7 @@ func (m *Model) bell(o verifier.Outcome) tea.Cmd {
 	var cmds []tea.Cmd
 	for i := range strokes {
 		if i > 0 {
-			cmds = append(cmds, tea.Tick(180*time.Millisecond, func(time.Time) tea.Msg { return nil }))
+			cmds = append(cmds, m.after(180*time.Millisecond, nil))
 		}
 		cmds = append(cmds, tea.Raw("\a"))
 	}

@@ -16,19 +16,67 @@ func drawSign(outcome verifier.Outcome, rows int) *bitmap {
 	return octagon(n)
 }
 
+// The signs that are cut out of the shapes, drawn small; stamp makes them larger.
+var (
+	tick = []string{
+		".......##",
+		"......###",
+		".....###.",
+		"##..###..",
+		"######...",
+		".####....",
+		"..##.....",
+	}
+	cross = []string{
+		"##...##",
+		"###.###",
+		".#####.",
+		"..###..",
+		".#####.",
+		"###.###",
+		"##...##",
+	}
+	smallQuestion = []string{
+		".##.",
+		"#..#",
+		"...#",
+		".##.",
+		"....",
+		".##.",
+	}
+	question = []string{
+		".####.",
+		"##..##",
+		"....##",
+		"...##.",
+		"..##..",
+		"......",
+		"..##..",
+	}
+)
+
+// stamp cuts a sign w × h dots large out of a drawing.
+func (b *bitmap) stamp(sign []string, x, y, w, h int) {
+	for dy := range h {
+		row := sign[dy*len(sign)/h]
+		for dx := range w {
+			if row[dx*len(row)/w] == '#' {
+				b.put(x+dx, y+dy, false)
+			}
+		}
+	}
+}
+
 func disc(n int) *bitmap {
-	b := newBitmap(n+n%2, n)
+	b := newBitmap(n, n)
 	for y := range n {
-		for x := range b.w {
-			dx, dy := 2*x+1-b.w, 2*y+1-n
+		for x := range n {
+			dx, dy := 2*x+1-n, 2*y+1-n
 			b.put(x, y, dx*dx+dy*dy <= n*n)
 		}
 	}
-	t := max(n/5, 2)
-	x0, x1, x2 := n*2/10-t/4, n*4/10-t/4, n*8/10-t/2
-	y0, y1, y2 := n*5/10, n*7/10, n*3/10
-	b.slant(x0, y0, x1, y1, t, false)
-	b.slant(x2, y2, x1, y1, t, false)
+	w, h := max(n*70/100, 5), max(n*54/100, 4)
+	b.stamp(tick, (n-w)/2, (n-h+1)/2, w, h)
 	return b
 }
 
@@ -36,26 +84,13 @@ func octagon(n int) *bitmap {
 	b := newBitmap(n, n)
 	corner := n * 3 / 10
 	for y := range n {
-		edge := min(y, n-1-y)
-		cut := max(corner-edge, 0)
+		cut := max(corner-min(y, n-1-y), 0)
 		b.fill(cut, y, n-cut, y+1, true)
 	}
-	t := max(n/5, 2)
-	a, z := n*27/100, n-1-n*27/100
-	b.slant(a-t/4, a, z-t+1+t/4, z, t, false)
-	b.slant(z-t+1+t/4, a, a-t/4, z, t, false)
+	side := max(n*58/100, 4)
+	side += (n - side) % 2
+	b.stamp(cross, (n-side)/2, (n-side)/2, side, side)
 	return b
-}
-
-// question is the question mark of the triangle, drawn for a triangle of about 12 dots.
-var question = [...]string{
-	".####.",
-	"##..##",
-	"....##",
-	"..###.",
-	"..##..",
-	"......",
-	"..##..",
 }
 
 func triangle(n int) *bitmap {
@@ -67,18 +102,14 @@ func triangle(n int) *bitmap {
 		b.fill(w/2-half, y, w/2+half, y+1, true)
 	}
 	// The question mark stands in the lower part, as large as the slanted sides leave room for.
-	h := max(n*62/100, 5)
-	qw := max(h*6/7, 4)
-	qw += qw % 2
-	top := n - h - max(n/12, 1) + 1
-	for y := range h {
-		row := question[y*len(question)/h]
-		for x := range qw {
-			if row[x*len(row)/qw] == '#' {
-				b.put(w/2-qw/2+x, top+y, false)
-			}
-		}
+	h := max(n*60/100, 5)
+	side := max(h*5/7, 4)
+	side += side % 2
+	sign := question
+	if n < 14 {
+		sign, side, h = smallQuestion, 4, max(h, 6)
 	}
+	b.stamp(sign, w/2-side/2, n-h-n/14, side, h)
 	return b
 }
 

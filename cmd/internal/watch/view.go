@@ -16,7 +16,7 @@ import (
 // Sizes of the window, in characters.
 const (
 	leastColumns, leastRows = 20, 6  // below it there is no room for a word
-	smallColumns, smallRows = 50, 16 // below it the word stands in letters of the terminal
+	smallColumns, smallRows = 56, 16 // below it the word stands in letters of the terminal
 	leastPhotoRows          = 8      // a smaller picture shows no face
 )
 
@@ -52,6 +52,12 @@ func (m *Model) paints() paint {
 		p.warn, p.bad, p.good = s().Bold(true).Foreground(lipgloss.Color("3")), s().Bold(true).Foreground(lipgloss.Color("1")), s().Foreground(lipgloss.Color("2"))
 	}
 	return p
+}
+
+// on draws a text on the colour of a style. Its spaces are no-break spaces: a renderer writes those, while it leaves plain ones
+// at the end of a line to the terminal's erasing, which not every terminal does in the colour of the background.
+func on(s lipgloss.Style, text string) string {
+	return s.Render(strings.ReplaceAll(text, " ", "\u00a0"))
 }
 
 func (p paint) of(o verifier.Outcome) lipgloss.Style {
@@ -149,7 +155,7 @@ func (m *Model) small() []string {
 	if c := m.current; c != nil {
 		v := c.verdict()
 		o := outcomeOf(v)
-		lines = append(lines, p.of(o).Render(pad(" "+markOf(o)+" "+locale.Word(m.lang, o.String()), m.width)))
+		lines = append(lines, on(p.of(o), pad(" "+markOf(o)+" "+locale.Word(m.lang, o.String()), m.width)))
 		if m.width < leastColumns || m.height < leastRows {
 			return append(lines, clip(enlarge, m.width))
 		}
@@ -203,9 +209,9 @@ func (m *Model) header(p paint) []string {
 		left = " " + m.t("ПЕРЕВІРКА ПОСВІДЧЕНЬ", "SERVICE ID CHECK") + strings.Replace(left, " ", " · ", 1)
 	}
 	clock := locale.Kyiv(m.config.Now()).Format("02.01.2006 15:04:05") + " "
-	lines := []string{p.bar.Render(pad(left, m.width-width(clock)-1) + " " + clock)}
+	lines := []string{on(p.bar, pad(left, m.width-width(clock)-1)+" "+clock)}
 	if m.health.Demo {
-		lines = append(lines, p.demo.Render(pad(" "+m.t("ДЕМОНСТРАЦІЙНИЙ КОРІНЬ: ключі відомі всім, нікого так не пропускайте", "DEMO ROOT: everybody has its keys, let nobody in by this"), m.width)))
+		lines = append(lines, on(p.demo, pad(" "+m.t("ДЕМОНСТРАЦІЙНИЙ КОРІНЬ: ключі відомі всім, нікого так не пропускайте", "DEMO ROOT: everybody has its keys, let nobody in by this"), m.width)))
 	}
 	return lines
 }
@@ -264,7 +270,7 @@ func (m *Model) keysLine(p paint) string {
 		return p.warn.Render(" " + m.t("Завершити зміну? т — так, інша клавіша — ні", "End the shift? y — yes, any other key — no"))
 	}
 	if m.over == overConfirm {
-		return p.demo.Render(" " + m.confirmWords() + " ")
+		return on(p.demo, " "+m.confirmWords()+" ")
 	}
 	if m.notice != "" {
 		return p.warn.Render(" " + m.notice)
@@ -292,8 +298,15 @@ func (m *Model) keysLine(p paint) string {
 	if m.sound {
 		sound = m.t("[S] звук: так", "[S] sound: on")
 	}
-	keys = append(keys, sound, m.t("[L] English", "[L] українська"), m.t("[H] довідка", "[H] help"), m.t("[Q] кінець", "[Q] quit"))
-	return p.faint.Render(" " + strings.Join(keys, "  "))
+	rest := []string{m.t("[H] довідка", "[H] help"), m.t("[Q] кінець", "[Q] quit"), sound, m.t("[L] English", "[L] українська")}
+	line := " " + strings.Join(keys, "  ")
+	for _, k := range rest {
+		if width(line)+2+width(k) > m.width {
+			break
+		}
+		line += "  " + k
+	}
+	return p.faint.Render(line)
 }
 
 func (m *Model) confirmWords() string {
@@ -387,7 +400,11 @@ func (m *Model) body(c *card, columns int, bare bool) []line {
 			number += p.faint.Render(m.t("  строк дії до ", "  valid until ")) + locale.Date(h.ExpiresAt)
 		}
 		add(7, clip(number, columns))
-		add(5, p.faint.Render(clip(locale.LevelName(m.lang, int(v.Level)), columns)))
+		level := locale.LevelName(m.lang, int(v.Level))
+		if width(level) > columns {
+			level, _, _ = strings.Cut(level, ":")
+		}
+		add(5, p.faint.Render(level))
 		if h.HasPhoto && c.photo == nil {
 			add(1, p.faint.Render(clip(m.whyNoPhotoOf(c), columns)))
 		}
@@ -395,10 +412,15 @@ func (m *Model) body(c *card, columns int, bare bool) []line {
 		field(4, m.t("орган", "body"), v.Issuer.Name+" "+v.Issuer.EDRPOU)
 	}
 	when := p.faint.Render(m.t("перевірено ", "checked ")) + locale.Kyiv(c.at).Format("15:04:05")
+	asOf := ""
 	if !v.StatusAsOf.IsZero() {
-		when += p.faint.Render(m.t("  дані станом на ", "  status as of ")) + locale.Moment(m.lang, v.StatusAsOf)
+		asOf = p.faint.Render(m.t("дані станом на ", "status as of ")) + locale.Moment(m.lang, v.StatusAsOf)
 	}
-	add(6, clip(when, columns))
+	if one := when + "  " + asOf; asOf != "" && width(one) <= columns {
+		when, asOf = one, ""
+	}
+	add(6, clip(asOf, columns))
+	add(4, clip(when, columns))
 	field(1, m.t("сканер:", "scanner:"), c.note)
 	if len(c.list) > 1 {
 		add(8, p.strong.Render(clip(fmt.Sprintf(m.t("У кадрі кодів: %d. Інші:", "Codes in the frame: %d. The others:"), len(c.list)), columns)))
@@ -475,7 +497,7 @@ func wordLines(word string, cols, rows int) (lines []string, drawn *bitmap) {
 		return []string{word}, one
 	}
 	two := drawWord(parts, cols, rows)
-	if two != nil && (one == nil || (two.h-2)/2 > one.h) {
+	if two != nil && (one == nil || (two.h-2)/2 >= one.h) {
 		return parts, two
 	}
 	return []string{word}, one
@@ -488,8 +510,8 @@ func (m *Model) banner(o verifier.Outcome, rows int) []string {
 
 func (m *Model) drawBanner(word string, o verifier.Outcome, style lipgloss.Style, sign func(verifier.Outcome, int) *bitmap, edge string, rows int) []string {
 	inner := rows - 2
-	if inner < 3 {
-		inner = rows
+	if words := len(strings.Fields(word)); inner < 3 || words > 1 && rows < 13 {
+		inner = rows // no room for the frame: the letters matter more
 	}
 	cols := m.width - 2
 	var picture *bitmap
@@ -530,12 +552,12 @@ func (m *Model) drawBanner(word string, o verifier.Outcome, style lipgloss.Style
 	for i := range rows {
 		switch j := i - top; {
 		case (i == 0 || i == rows-1) && rows >= len(core)+2:
-			out = append(out, style.Render(pad(clipHard(frame, m.width), m.width)))
+			out = append(out, on(style, pad(clipHard(frame, m.width), m.width)))
 		case j >= 0 && j < len(core):
 			left := max((m.width-width(core[j]))/2, 0)
-			out = append(out, style.Render(pad(strings.Repeat(" ", left)+core[j], m.width)))
+			out = append(out, on(style, pad(strings.Repeat(" ", left)+core[j], m.width)))
 		default:
-			out = append(out, style.Render(pad("", m.width)))
+			out = append(out, on(style, pad("", m.width)))
 		}
 	}
 	return out
@@ -567,6 +589,9 @@ func (m *Model) plan(c *card) plan {
 	most, least := 9, 8
 	if c.outcome == verifier.CannotConfirm {
 		most, least = 13, 11
+		if c.photo != nil {
+			least = 9
+		}
 	}
 	if m.height > 24 {
 		grow := (m.height - 24) / 2
@@ -762,7 +787,7 @@ func (m *Model) guardScreen() []string {
 	p := m.paints()
 	out := m.header(p)
 	out = append(out, "", "  "+p.strong.Render(m.t("Хто заступає на зміну?", "Who is on duty?")), "",
-		"  "+m.t("вартовий: ", "guard: ")+p.bar.Render(" "+clip(clean(m.name), m.width-20)+"▏"), "",
+		"  "+m.t("вартовий: ", "guard: ")+on(p.bar, " "+clip(clean(m.name), m.width-20)+"▏"), "",
 		"  "+p.faint.Render(m.t("Прізвище або номер жетона, тоді Enter. До цього коди не перевіряються.", "Surname or badge number, then Enter. No codes are checked before.")),
 		"  "+p.faint.Render(m.t("Ім'я видно на екрані та в журналі цього пристрою.", "The name stands on the screen and in this device's journal.")))
 	if m.notice != "" {
@@ -789,7 +814,7 @@ func (m *Model) helpScreen() []string {
 	row("Q", "кінець", "quit")
 	out = append(out, "")
 	for _, o := range []verifier.Outcome{verifier.Accept, verifier.Refuse, verifier.CannotConfirm} {
-		word := p.of(o).Render(" " + markOf(o) + " " + pad(locale.Word(m.lang, o.String()), 16))
+		word := on(p.of(o), " "+markOf(o)+" "+pad(locale.Word(m.lang, o.String()), 16))
 		out = append(out, "  "+word+" "+map[verifier.Outcome]string{
 			verifier.Accept:        m.t("підписи, строк і статус перевірено", "signatures, term and status are checked"),
 			verifier.Refuse:        m.t("не пропускайте за цим кодом", "do not let through by this code"),
@@ -808,7 +833,7 @@ func (m *Model) photoScreen() []string {
 	p := m.paints()
 	v := c.verdict()
 	o := outcomeOf(v)
-	out := []string{p.of(o).Render(pad(" "+markOf(o)+" "+locale.Word(m.lang, o.String()), m.width))}
+	out := []string{on(p.of(o), pad(" "+markOf(o)+" "+locale.Word(m.lang, o.String()), m.width))}
 	w, h := c.photo.room(m.width-2, m.height-3)
 	for _, l := range m.portraitLines(c.photo, w, h) {
 		out = append(out, strings.Repeat(" ", (m.width-w)/2)+l)
@@ -871,7 +896,7 @@ func (m *Model) challengeScreen() []string {
 		}
 		text := s.String()
 		if m.colors > colorprofile.ASCII {
-			text = style.Render(text)
+			text = on(style, text)
 		}
 		lines = append(lines, center(text, m.width))
 	}
