@@ -38,6 +38,11 @@ func typed(name, text string) reading {
 
 // read gives the texts of one input: every code of a picture or a document, or the texts of stdin.
 func (p *Program) read(name string, explain bool) []reading {
+	if name == "-" {
+		if r, ok := p.scanTerminal(); ok {
+			return []reading{r}
+		}
+	}
 	data, err := p.Env.ReadFile(name, qr.DefaultMaxBytes)
 	if err != nil {
 		return []reading{{source: name, err: err}}
@@ -264,6 +269,7 @@ func readHint(env *cli.Env, err error) string {
 		{source.ErrNotCamera, "візьміть інший пристрій /dev/video*: цей не дає зображення", "take another device /dev/video*: this one gives no pictures"},
 		{source.ErrCameraSystem, "користуйтеся ручним сканером або файлами картинок", "use a hand scanner or picture files"},
 		{source.ErrFrame, "перевірте кабель камери, під'єднайте її до іншого порту", "check the camera's cable, use another port"},
+		{context.Canceled, "зчитування перервано: нічого не перевірено", "reading was broken off: nothing was verified"},
 		{os.ErrNotExist, "перевірте назву файла", "check the file name"},
 	} {
 		if errors.Is(err, h.err) {

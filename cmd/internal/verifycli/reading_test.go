@@ -244,3 +244,75 @@ func TestAdviceTexts(t *testing.T) {
 		}
 	}
 }
+
+// TestScan: the keys of a hand scanner on a terminal become one text, by Enter or by a pause; keys of a person do not.
+func TestScan(t *testing.T) {
+	scenarios, err := testvectors.Scenarios()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var id string
+	for _, s := range scenarios {
+		if s.Name == "ok_full" {
+			id = string(s.Data)
+		}
+	}
+	type press struct {
+		keys string
+		wait time.Duration // after them
+	}
+	for name, c := range map[string]struct {
+		presses  []press
+		want     string
+		err      error
+		repaired bool
+	}{
+		"Enter":                   {presses: []press{{id + "\r", time.Hour}}, want: id},
+		"line feed":               {presses: []press{{id + "\n", time.Hour}}, want: id},
+		"a pause":                 {presses: []press{{id, time.Hour}}, want: id},
+		"in lumps":                {presses: []press{{id[:100], scanPause - scanTick}, {id[100:], time.Hour}}, want: id},
+		"end of input":            {presses: []press{{id, 0}}, want: id},
+		"a person's keys first":   {presses: []press{{"q", time.Second}, {"\r", 0}, {"ab", time.Second}, {id + "\r", time.Hour}}, want: id},
+		"Ukrainian layout":        {presses: []press{{ukrainian.Replace(id) + "\r", time.Hour}}, want: id, repaired: true},
+		"layout switched":         {presses: []press{{ukrainian.Replace(id) + "Q\r", time.Hour}}, err: source.ErrLayout},
+		"Ctrl-C":                  {presses: []press{{"\x03", time.Hour}}, err: context.Canceled},
+		"Ctrl-D":                  {presses: []press{{"\x04", time.Hour}}, err: io.ErrUnexpectedEOF},
+		"nothing":                 {err: io.ErrUnexpectedEOF},
+		"a text without end":      {presses: []press{{strings.Repeat("A", 5000) + "\r", time.Hour}}, err: source.ErrTextTooLong},
+		"marks of the scanner":    {presses: []press{{"\x02]Q1" + id + "\x03\r", time.Hour}}, want: id, repaired: true},
+		"a code of somebody else": {presses: []press{{"https://example.org/\r", time.Hour}}, want: "https://example.org/"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				in, out := io.Pipe()
+				fed := make(chan struct{})
+				defer func() { <-fed }()
+				go func() {
+					defer close(fed)
+					defer out.Close()
+					for _, p := range c.presses {
+						if _, err := io.WriteString(out, p.keys); err != nil {
+							return
+						}
+						time.Sleep(p.wait)
+					}
+				}()
+				p := &Program{Env: &cli.Env{Now: time.Now, Lang: "uk", Stderr: io.Discard}}
+				begun := time.Now()
+				got := p.scan(in)
+				in.Close()
+				if got.text != c.want || !errors.Is(got.err, c.err) || got.repaired.Any() != c.repaired {
+					t.Errorf("%q, %v, %+v", got.text, got.err, got.repaired)
+				}
+				if waited := time.Since(begun); waited > 4*time.Second {
+					t.Errorf("waited %s", waited)
+				}
+			})
+		})
+	}
+}
+
+// ukrainian is what a keyboard of layout Ukrainian shows where a US keyboard shows the characters of base45.
+var ukrainian = strings.NewReplacer("Q", "Й", "W", "Ц", "E", "У", "R", "К", "T", "Е", "Y", "Н", "U", "Г", "I", "Ш", "O", "Щ", "P", "З",
+	"A", "Ф", "S", "І", "D", "В", "F", "А", "G", "П", "H", "Р", "J", "О", "K", "Л", "L", "Д", "Z", "Я", "X", "Ч", "C", "С", "V", "М",
+	"B", "И", "N", "Т", "M", "Ь", "$", ";", ".", "ю", "/", ".", ":", "Ж")
