@@ -60,9 +60,11 @@ func list(all ...Item) *items {
 // DecodePicture, those of PDF documents, ErrTooManyLines, a *LayoutError.
 func OpenFile(name string, data []byte, l Limits) Source {
 	l = l.withDefaults()
+	_, picture := sniff(data)
 	switch {
 	case len(data) > l.MaxBytes:
 		return list(Item{Source: name, Err: fmt.Errorf("source: %d bytes, limit %d: %w", len(data), l.MaxBytes, ErrTooLarge)})
+	case picture: // whatever else stands in it
 	case IsPDF(data):
 		return openPDF(name, data, l)
 	case IsText(data):

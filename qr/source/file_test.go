@@ -146,6 +146,18 @@ func TestPictures(t *testing.T) {
 	}
 }
 
+// TestPictureThatSaysPDF: the mark of a PDF inside of a picture makes it none.
+func TestPictureThatSaysPDF(t *testing.T) {
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, image.NewGray(image.Rect(0, 0, 16, 16)), nil); err != nil {
+		t.Fatal(err)
+	}
+	data := append([]byte{0xff, 0xd8, 0xff, 0xfe, 0, 10}, "%PDF-1.7"...) // a comment
+	if item := one(t, append(data, b.Bytes()[2:]...), source.Limits{}); item.Picture == nil {
+		t.Errorf("%+v", item)
+	}
+}
+
 // TestGreyOfColours: luminance of BT.601, and nothing is white paper.
 func TestGreyOfColours(t *testing.T) {
 	for _, c := range []struct {
