@@ -29,7 +29,7 @@ type search struct {
 
 func newSearch(g *grey, deadline time.Time) *search {
 	s := &search{base: g, deadline: deadline, patch: make([]float32, (4*maxRadius+9)*(4*maxRadius+9))}
-	for scale := 1.0; g != nil && (scale == 1 || min(g.w, g.h) >= 48 && max(g.w, g.h) >= 150); scale *= 2 {
+	for scale := 1.0; g != nil && (scale == 1 || min(g.w, g.h) >= 24 && max(g.w, g.h) >= 60); scale *= 2 {
 		s.views = append(s.views, &view{grey: g, scale: scale})
 		g = g.halved()
 	}
@@ -420,6 +420,31 @@ func (s *search) photo() {
 			step = 2
 		}
 		s.look(v, byBoth, step, rungName(i))
+	}
+	if len(s.results) > 0 {
+		return
+	}
+	s.pairs("pair")
+	for i := len(s.views) - 1; i >= 0 && len(s.results) == 0; i-- {
+		v := s.views[i]
+		if s.late() {
+			return
+		}
+		s.look(v, byMean, 1, "mean-"+rungName(i))
+	}
+	if len(s.results) == 0 && s.base.w*s.base.h <= maxUpPixels && !s.late() {
+		v := &view{grey: s.base.doubled(), scale: 0.5}
+		s.look(v, byBoth, 1, "double")
+		if len(s.results) == 0 {
+			s.look(v, byMean, 1, "mean-double")
+		}
+	}
+	for i := len(s.views) - 1; i >= 0 && len(s.results) == 0; i-- {
+		v := s.views[i]
+		if s.late() {
+			return
+		}
+		s.look(v, byMidrange, 1, "mid-"+rungName(i))
 	}
 	if len(s.results) == 0 {
 		s.pairs("pair")
