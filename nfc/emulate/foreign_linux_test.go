@@ -523,7 +523,7 @@ func TestFixture(t *testing.T) {
 	}
 }
 
-// BenchmarkPCSC would need the namespaces inside a benchmark; the cost of a command is measured here instead and printed.
+// TestCommandCost counts that every command arrives, and prints what one costs: a benchmark cannot live in the namespaces.
 func TestCommandCost(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short mode: runs pcscd and opensc-tool")

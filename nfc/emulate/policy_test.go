@@ -4,6 +4,8 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -49,5 +51,31 @@ func TestNotLinked(t *testing.T) {
 	}
 	if seen < 100 {
 		t.Fatalf("only %d files seen: the walk is broken", seen)
+	}
+}
+
+// TestMissingPrograms: a machine without the programs skips and says which; in CI that is a failure, else nothing would be
+// tested there and nobody would know.
+func TestMissingPrograms(t *testing.T) {
+	const here = "POSVID_EMULATE_MISSING" // set where this test runs itself on a machine without programs
+	if os.Getenv(here) != "" {
+		Require(t, "opensc-tool", "no-such-program")
+		t.Error("went on")
+		return
+	}
+	executable, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ci := range []string{"", "true"} {
+		command := exec.Command(executable, "-test.v", "-test.short=false", "-test.run=^TestMissingPrograms$")
+		command.Env = append(os.Environ(), "PATH=/nonexistent", "CI="+ci, here+"=yes")
+		output, err := command.CombinedOutput()
+		if !strings.Contains(string(output), "missing: opensc-tool (package opensc), no-such-program") {
+			t.Errorf("CI=%q: the reason is not told:\n%s", ci, output)
+		}
+		if failed := err != nil; failed != (ci == "true") || strings.Contains(string(output), "--- SKIP") == failed || strings.Contains(string(output), "went on") {
+			t.Errorf("CI=%q: %v\n%s", ci, err, output)
+		}
 	}
 }
