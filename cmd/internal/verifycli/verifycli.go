@@ -652,8 +652,9 @@ func (p *Program) doctor() *cobra.Command {
 	return &cobra.Command{
 		Use: "doctor", Args: cobra.NoArgs,
 		Short: "що заважає цьому пристрою перевіряти / what keeps this device from confirming",
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(c *cobra.Command, _ []string) error {
 			faults := p.Diagnose(env.Stdout, env.Now())
+			p.DiagnoseReaders(c.Context(), env.Stdout)
 			if faults > 0 {
 				return &cli.Exit{Code: cli.ExitCannotConfirm}
 			}
@@ -700,6 +701,10 @@ func (p *Program) Diagnose(w io.Writer, at time.Time) int {
 		bad("posvid-verify bundle install ФАЙЛ", "posvid-verify bundle install FILE", "немає набору довіри: %v", "no trust bundle: %v", info.BundleErr)
 	case !at.Before(info.Bundle.ExpiresAt()):
 		bad("встановіть свіжий файл набору довіри", "install a fresh bundle", "набір довіри %d застарів %s", "trust bundle %d expired %s", info.Bundle.Number(), locale.Moment(env.Lang, info.Bundle.ExpiresAt()))
+	case at.Sub(info.Bundle.IssuedAt()) > info.Bundle.Policy().For(info.Class).StatusAge:
+		bad("встановіть свіжий файл набору довіри: posvid-verify bundle install ФАЙЛ", "install a fresh bundle: posvid-verify bundle install FILE",
+			"набору довіри %d уже %s, а правила дозволяють %s: нічого не підтвердиться", "trust bundle %d is %s old, and the policy allows %s: nothing will be confirmed",
+			info.Bundle.Number(), locale.Duration(env.Lang, at.Sub(info.Bundle.IssuedAt()).Truncate(time.Minute)), locale.Duration(env.Lang, info.Bundle.Policy().For(info.Class).StatusAge))
 	default:
 		good("набір довіри %d, вік %s", "trust bundle %d, age %s", info.Bundle.Number(), locale.Duration(env.Lang, at.Sub(info.Bundle.IssuedAt()).Truncate(time.Minute)))
 	}
