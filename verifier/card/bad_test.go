@@ -7,6 +7,7 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -307,8 +308,8 @@ func TestEveryByteCounts(t *testing.T) {
 // TestRSAClone: the signature of an RSA card is bound to key, size and challenge like that of any other.
 func TestRSAClone(t *testing.T) {
 	w := newWorld(t, setup{})
-	rsa := func(s *emulate.CardSpec) { s.CardAuthentication = emulate.RSA2048 }
-	good, other := read(personalise(t, pkiOurs, rsa)), read(personalise(t, pkiOurs, rsa))
+	edit := func(s *emulate.CardSpec) { s.CardAuthentication = emulate.RSA2048 }
+	good, other := read(personalise(t, pkiOurs, edit)), read(personalise(t, pkiOurs, edit))
 	expect(t, w.input(good), verifier.OK)
 	for name, edit := range map[string]func(*card.Reading){
 		"signature of another card": func(r *card.Reading) { r.Signature = other.Signature },
@@ -538,6 +539,59 @@ func TestBodiesOfAuthorities(t *testing.T) {
 		if t.Failed() {
 			t.Fatalf("%s: %s", c.name, v.Code)
 		}
+	}
+}
+
+// TestAuthoritiesAboveOthers: where the bundle holds an authority and the one above it, what either takes away is taken.
+func TestAuthoritiesAboveOthers(t *testing.T) {
+	pkis(t)
+	authority := func(subject pkix.Name, by *emulate.Authority) *emulate.Authority {
+		key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))(t)
+		template := &x509.Certificate{SerialNumber: big.NewInt(int64(len(subject.CommonName))), Subject: subject, NotBefore: base.Add(-30 * day), NotAfter: base.Add(900 * day),
+			IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign}
+		signer := by
+		if signer == nil {
+			signer = &emulate.Authority{Certificate: template, Key: key}
+		}
+		raw := must(x509.CreateCertificate(rand.Reader, template, signer.Certificate, key.Public(), signer.Key))(t)
+		return &emulate.Authority{Certificate: must(x509.ParseCertificate(raw))(t), Key: key}
+	}
+	bound := pkix.Name{CommonName: "Корінь", ExtraNames: []pkix.AttributeTypeAndValue{{Type: asn1.ObjectIdentifier{2, 5, 4, 97}, Value: "NTRUA-" + council}}}
+	for _, c := range []struct {
+		name string
+		root pkix.Name
+		crl  bool
+		want verifier.Code
+	}{
+		{"the root names nobody", pkix.Name{CommonName: "Корінь"}, false, verifier.OK},
+		{"the root names another body", bound, false, verifier.IssuerBody},
+		{"the root has revoked the authority", pkix.Name{CommonName: "Корінь"}, true, verifier.Revoked},
+	} {
+		root := authority(c.root, nil)
+		ca := authority(pkix.Name{CommonName: "Центр карток"}, root)
+		s := setup{roots: [][]byte{ca.Certificate.Raw, root.Certificate.Raw, pkiOurs.CardCA.Certificate.Raw}}
+		if c.crl {
+			s.crls = [][]byte{crl(t, root, base.Add(-day), base.Add(day), 1, nil, ca.Certificate.SerialNumber)}
+		}
+		expect(t, newWorld(t, s).input(cardUnder(t, ca)), c.want)
+		if t.Failed() {
+			t.Fatal(c.name)
+		}
+	}
+}
+
+// TestHugeKeys (CDV-16): a key that costs seconds to verify with is refused before it is used.
+func TestHugeKeys(t *testing.T) {
+	w := newWorld(t, setup{})
+	r := read(personalise(t, pkiOurs, nil))
+	for _, bits := range []int{1024, 8192, 200_000} {
+		modulus := new(big.Int).SetBit(big.NewInt(1), bits-1, 1)
+		key := &rsa.PublicKey{N: modulus, E: 65537}
+		template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkiOurs.CardCA.Certificate.Subject, NotBefore: base.Add(-day), NotAfter: base.Add(day)}
+		raw := must(x509.CreateCertificate(rand.Reader, template, pkiForeign.CardCA.Certificate, key, pkiForeign.CardCA.Key))(t)
+		in := w.input(r)
+		in.CHUID = withCertificates(t, r.CHUID, raw)
+		expect(t, in, verifier.CardMalformed)
 	}
 }
 

@@ -178,6 +178,10 @@ func (s *signedData) readCertificates(set []byte) error {
 		if err != nil {
 			return malformed("certificate in SignedData: not X.509")
 		}
+		// It may be asked to verify another one: a key of half a megabit would take seconds.
+		if key, ok := c.PublicKey.(*rsa.PublicKey); ok && !validRSA(key) {
+			return malformed("certificate in SignedData: RSA key of %d bits, want 2048 to 4096", key.N.BitLen())
+		}
 		s.certificates, set = append(s.certificates, c), rest
 	}
 	return nil

@@ -2,6 +2,7 @@ package card
 
 import (
 	"bytes"
+	"cmp"
 	"crypto"
 	"crypto/sha256"
 	"crypto/x509"
@@ -61,7 +62,7 @@ func newAuthorities(c trust.Cards) *authorities {
 	return a
 }
 
-// verdict of a path: why it does not hold; the zero value holds.
+// flaw is why a path does not hold. The zero value holds.
 type flaw struct {
 	code verifier.Code
 	args locale.Args
@@ -71,16 +72,24 @@ type flaw struct {
 // to be one of ours.
 const unknownAuthority verifier.Code = "card-authority-unknown"
 
+// path is what leads from a certificate to the authorities of the bundle. The zero value is none.
+type path struct {
+	chain  []*x509.Certificate   // the shortest one, leaf first; nil when no signature leads to an authority
+	others [][]*x509.Certificate // further ones: an authority and another above it may both be in the bundle
+}
+
+func (p path) found() bool { return p.chain != nil }
+
 // path finds the certificates from leaf to an anchor of the bundle, over intermediates that came with the card, and
-// validates them at the time (RFC 5280, Section 6, as crypto/x509 does it). The chain is returned whenever the
-// signatures in it verify, so that revocation is seen on an expired path too.
-func (a *authorities) path(leaf *x509.Certificate, intermediates []*x509.Certificate, at time.Time) ([]*x509.Certificate, flaw) {
+// validates them at the time (RFC 5280, Section 6, as crypto/x509 does it). The path is returned whenever the
+// signatures in it verify, so that revocation is seen on an expired one too.
+func (a *authorities) path(leaf *x509.Certificate, intermediates []*x509.Certificate, at time.Time) (path, flaw) {
 	chain, named := a.climb([]*x509.Certificate{leaf}, intermediates)
 	if chain == nil {
 		if named {
-			return nil, flaw{code: verifier.CardCertificate}
+			return path{}, flaw{code: verifier.CardCertificate}
 		}
-		return nil, flaw{code: unknownAuthority}
+		return path{}, flaw{code: unknownAuthority}
 	}
 	options := x509.VerifyOptions{Roots: x509.NewCertPool(), Intermediates: x509.NewCertPool(), CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}
 	for _, c := range a.anchors {
@@ -90,17 +99,35 @@ func (a *authorities) path(leaf *x509.Certificate, intermediates []*x509.Certifi
 		options.Intermediates.AddCert(c)
 	}
 	if valid, err := leaf.Verify(options); err == nil {
-		return valid[0], flaw{}
+		slices.SortStableFunc(valid, func(a, b []*x509.Certificate) int { return cmp.Compare(len(a), len(b)) })
+		return path{valid[0], append(valid[1:], a.above(valid[0]))}, flaw{}
 	}
+	p := path{chain, [][]*x509.Certificate{a.above(chain)}}
 	for _, c := range chain {
 		switch {
 		case at.After(c.NotAfter):
-			return chain, flaw{verifier.Expired, locale.Args{At: c.NotAfter, Shift: at.Sub(c.NotAfter).Truncate(time.Second)}}
+			return p, flaw{verifier.Expired, locale.Args{At: c.NotAfter, Shift: at.Sub(c.NotAfter).Truncate(time.Second)}}
 		case at.Before(c.NotBefore):
-			return chain, flaw{verifier.NotYetValid, locale.Args{At: c.NotBefore, Shift: c.NotBefore.Sub(at).Truncate(time.Second)}}
+			return p, flaw{verifier.NotYetValid, locale.Args{At: c.NotBefore, Shift: c.NotBefore.Sub(at).Truncate(time.Second)}}
 		}
 	}
-	return chain, flaw{code: verifier.CardRules}
+	return p, flaw{code: verifier.CardRules}
+}
+
+// above goes on from the anchor of a chain to those above it that the bundle holds too: validation ends at the first.
+func (a *authorities) above(chain []*x509.Certificate) []*x509.Certificate {
+	long := slices.Clone(chain)
+	for len(long) < maxPath {
+		last := long[len(long)-1]
+		i := slices.IndexFunc(a.anchors, func(c *x509.Certificate) bool {
+			return !slices.ContainsFunc(long, c.Equal) && issuedUnder(last, c) && last.CheckSignatureFrom(c) == nil
+		})
+		if i < 0 {
+			break
+		}
+		long = append(long, a.anchors[i])
+	}
+	return long
 }
 
 // climb extends a chain to an anchor by verified signatures alone, whatever their time. Named reports whether some
@@ -148,8 +175,20 @@ type revocation struct {
 }
 
 // revoked holds every certificate below the anchor against the revocation lists of its issuer. A certificate that names no
-// list promises none: then the body's status list alone tells.
-func (a *authorities) revoked(chain []*x509.Certificate, at time.Time) revocation {
+// list promises none: then the body's status list alone tells. On the longer paths only what takes away counts.
+func (a *authorities) revoked(p path, at time.Time) revocation {
+	r := a.revokedOn(p.chain, at)
+	for _, chain := range p.others {
+		for _, f := range a.revokedOn(chain, at).flaws {
+			if f.code == verifier.Revoked || f.code == verifier.Suspended {
+				r.asked, r.flaws = true, append(r.flaws, f)
+			}
+		}
+	}
+	return r
+}
+
+func (a *authorities) revokedOn(chain []*x509.Certificate, at time.Time) revocation {
 	var r revocation
 	for i := range len(chain) - 1 {
 		c, issuer := chain[i], chain[i+1]
@@ -209,19 +248,21 @@ func partial(l *x509.RevocationList) bool {
 	})
 }
 
-// speaksFor reports whether the authorities of a chain may certify cards of a body: one that names bodies in its subject
-// is bound to them, and one that names none is admitted for all.
-func speaksFor(chain []*x509.Certificate, body string) bool {
-	for _, c := range chain[1:] {
-		bound, ok := false, false
-		for _, name := range c.Subject.Names {
-			if text, isText := name.Value.(string); name.Type.Equal(oidOrganisationID) && isText {
-				bound = true
-				ok = ok || text == bodyPrefix+body
+// speaksFor reports whether the authorities on every path may certify cards of a body: one that names bodies in its
+// subject is bound to them, and one that names none is admitted for all.
+func (p path) speaksFor(body string) bool {
+	for _, chain := range append([][]*x509.Certificate{p.chain}, p.others...) {
+		for _, c := range chain[1:] {
+			bound, ok := false, false
+			for _, name := range c.Subject.Names {
+				if text, isText := name.Value.(string); name.Type.Equal(oidOrganisationID) && isText {
+					bound = true
+					ok = ok || text == bodyPrefix+body
+				}
 			}
-		}
-		if bound && !ok {
-			return false
+			if bound && !ok {
+				return false
+			}
 		}
 	}
 	return true

@@ -237,7 +237,7 @@ func (j *judge) judgePIV() verifier.Verdict {
 		}
 	}
 
-	chain := j.judgeCertificate(false)
+	certified := j.judgeCertificate(false)
 	dataSigned := j.judgeData(false)
 	j.judgeBinding()
 	j.judgeTerm()
@@ -246,12 +246,12 @@ func (j *judge) judgePIV() verifier.Verdict {
 	case found:
 		j.Pass(checkCarrier)
 		j.Status(body, status)
-		j.judgeBody(chain, dataSigned, body)
-	case j.certificate == nil || chain != nil:
+		j.judgeBody(certified, dataSigned, body)
+	case j.certificate == nil || certified.found():
 		// With no path to an authority it is foreign: that it is on no record follows.
 		j.Fail(checkCarrier, verifier.CarrierUnknown, none)
 	}
-	proven := signed && chain != nil && dataSigned != nil
+	proven := signed && certified.found() && dataSigned.found()
 	for _, name := range []string{checkRead, checkPath, checkPurpose, checkSigner, checkData, checkBinding, checkKey} {
 		proven = proven && j.Passed(name)
 	}
@@ -260,7 +260,7 @@ func (j *judge) judgePIV() verifier.Verdict {
 	switch {
 	case entitled:
 		level = verifier.L2
-		j.ShowIssuer(body, authorityID(chain[1]))
+		j.ShowIssuer(body, authorityID(certified.chain[1]))
 		j.ShowCard(j.number(), j.expiry(), status)
 	case found && j.certificate == nil:
 		j.ShowIssuer(body, keys.KeyID{}) // whom the number belongs to, as with a bare number
@@ -290,14 +290,14 @@ func (j *judge) judgeBound(signed bool) verifier.Verdict {
 			j.Fail(checkRecord, verifier.CardBinding, none)
 		}
 	}
-	if chain := j.judgeCertificate(true); chain != nil {
+	if certified := j.judgeCertificate(true); certified.found() {
 		j.judgeData(true)
 		j.judgeBinding()
 		j.judgeTerm()
 		if body, status, found := j.carrier(); found {
 			j.Pass(checkCarrier)
 			j.Status(body, status)
-			j.judgeBody(chain, nil, body)
+			j.judgeBody(certified, path{}, body)
 			if token != nil && body != token.Issuer {
 				j.Fail(checkRecord, verifier.CardBinding, none)
 			}
@@ -404,34 +404,32 @@ func constant(challenge []byte) bool {
 	return len(tail) < 16 || bytes.Count(tail, tail[:1]) == len(tail)
 }
 
-// judgeCertificate runs the checks card-path, card-purpose and card-crl. It returns the chain to the authority whenever the
+// judgeCertificate runs the checks card-path, card-purpose and card-crl. It returns the path to the authority whenever the
 // signatures in it verify. A card whose token a body vouches for may be of an authority that the bundle does not know.
-func (j *judge) judgeCertificate(vouched bool) []*x509.Certificate {
+func (j *judge) judgeCertificate(vouched bool) path {
 	if j.certificate == nil {
-		return nil
+		return path{}
 	}
-	chain, f := j.authorities.path(j.certificate, j.intermediates(), j.at)
+	p, f := j.authorities.path(j.certificate, j.intermediates(), j.at)
 	switch {
 	case f.code == unknownAuthority && vouched:
-		return nil
 	case f.code == unknownAuthority:
 		j.judgeForeign(checkPath)
-		return nil
 	case f.code != "":
 		j.Fail(checkPath, f.code, f.args)
 	default:
 		j.Pass(checkPath)
 	}
-	if chain == nil {
-		return nil
+	if !p.found() {
+		return p
 	}
 	if cardAuthFlaw(j.certificate) || j.outlives() {
 		j.Fail(checkPurpose, verifier.CardRules, none)
 	} else {
 		j.Pass(checkPurpose)
 	}
-	j.judgeRevocation(chain)
-	return chain
+	j.judgeRevocation(p)
+	return p
 }
 
 // outlives reports whether the certificate ends after the card. Of a card that has expired that is no news.
@@ -461,8 +459,8 @@ func (j *judge) intermediates() []*x509.Certificate {
 	return s.certificates
 }
 
-func (j *judge) judgeRevocation(chain []*x509.Certificate) {
-	r := j.authorities.revoked(chain, j.at)
+func (j *judge) judgeRevocation(p path) {
+	r := j.authorities.revoked(p, j.at)
 	for _, f := range r.flaws {
 		j.Fail(checkCRL, f.code, f.args)
 	}
@@ -471,17 +469,17 @@ func (j *judge) judgeRevocation(chain []*x509.Certificate) {
 	}
 }
 
-// judgeData runs the checks card-signer, card-data and card-objects on the CHUID. It returns the chain of the signer
+// judgeData runs the checks card-signer, card-data and card-objects on the CHUID. It returns the path of the signer
 // whenever the signatures in it verify.
-func (j *judge) judgeData(vouched bool) []*x509.Certificate {
+func (j *judge) judgeData(vouched bool) path {
 	if j.chuid == nil {
-		return nil
+		return path{}
 	}
 	if len(j.chuid.CMS) == 0 {
 		if !vouched {
 			j.Fail(checkData, verifier.CardUnsigned, none)
 		}
-		return nil
+		return path{}
 	}
 	s, err := parseSignedData(j.chuid.CMS, oidCHUIDContent)
 	var signer *x509.Certificate
@@ -503,15 +501,13 @@ func (j *judge) judgeData(vouched bool) []*x509.Certificate {
 		j.Pass(checkData)
 	}
 	if err != nil {
-		return nil
+		return path{}
 	}
-	chain, f := j.authorities.path(signer, s.certificates, j.at)
+	p, f := j.authorities.path(signer, s.certificates, j.at)
 	switch {
 	case f.code == unknownAuthority && vouched:
-		return nil
 	case f.code == unknownAuthority:
 		j.judgeForeign(checkSigner)
-		return nil
 	case f.code != "":
 		j.Fail(checkSigner, f.code, f.args)
 	case signerFlaw(signer):
@@ -519,11 +515,11 @@ func (j *judge) judgeData(vouched bool) []*x509.Certificate {
 	default:
 		j.Pass(checkSigner)
 	}
-	if chain != nil {
-		j.judgeRevocation(chain)
+	if p.found() {
+		j.judgeRevocation(p)
 		j.judgeObjects(signer)
 	}
-	return chain
+	return p
 }
 
 // judgeObjects runs the check card-objects: the security object is signed by the signer of the CHUID, and every object that it lists
@@ -586,13 +582,13 @@ func (j *judge) expiry() time.Time {
 }
 
 // judgeBody runs the check issuer-right: the authorities of the card and of its data may speak for the body.
-func (j *judge) judgeBody(chain, signer []*x509.Certificate, body string) {
-	for _, c := range [][]*x509.Certificate{chain, signer} {
-		if c != nil && !speaksFor(c, body) {
+func (j *judge) judgeBody(certified, signed path, body string) {
+	for _, p := range [...]path{certified, signed} {
+		if p.found() && !p.speaksFor(body) {
 			j.Fail(checkRight, verifier.IssuerBody, none)
 		}
 	}
-	if chain != nil {
+	if certified.found() {
 		j.Pass(checkRight)
 	}
 }
