@@ -42,7 +42,7 @@ func everything(ctx context.Context, card Card, public crypto.PublicKey) (Counts
 }
 
 // chaosCard makes a card that everything reads well, and another one that looks the same.
-func chaosCard(t *testing.T) (*emulate.Chip, crypto.PublicKey) {
+func chaosCard(t testing.TB) (*emulate.Chip, crypto.PublicKey) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -159,4 +159,21 @@ func TestLeastCommands(t *testing.T) {
 			}
 		}
 	}
+}
+
+// BenchmarkReadPIV reads a card as a verifier does, all over the reader's own time: what is left is ours.
+func BenchmarkReadPIV(b *testing.B) {
+	chip, public := chaosCard(b)
+	slot := emulate.NewSlot(chip)
+	var counts Counts
+	for b.Loop() {
+		var err error
+		card := Bound(slot, 0, 0)
+		if counts, err = everything(b.Context(), card, public); err != nil {
+			b.Fatal(err)
+		}
+		card.Close()
+	}
+	b.ReportMetric(float64(counts.Commands), "APDUs/op")
+	b.ReportMetric(float64(counts.Sent+counts.Received), "wire-B/op")
 }

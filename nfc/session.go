@@ -165,7 +165,8 @@ func ours(err error) bool {
 }
 
 // Select selects an application by its identifier (ISO/IEC 7816-4, Section 11.2.2), 5 to 16 bytes, and gives its
-// answer. An error that wraps ErrNoApplication when the card does not have it.
+// answer. An error that wraps ErrNoApplication when the card does not offer it here, however it says so; a card that is
+// blocked (62xx) or failed (64xx, 65xx, 6Fxx) is another [*StatusError].
 func (s *Session) Select(ctx context.Context, aid []byte) ([]byte, error) {
 	if len(aid) < 5 || len(aid) > 16 {
 		return nil, fail(ErrUsage, "application identifier of %d bytes, want 5 to 16", len(aid))
@@ -176,11 +177,8 @@ func (s *Session) Select(ctx context.Context, aid []byte) ([]byte, error) {
 	}
 	if err := r.Err("SELECT " + hexUpper(aid)); err != nil {
 		var refused *StatusError
-		if errors.As(err, &refused) {
-			switch refused.Status {
-			case StatusNotFound, StatusNoFunction, StatusNoInstruction, StatusNoClass, StatusWrongParameters, StatusWrongLength, 0x6999: // 6999: Java Card, the applet declined
-				refused.kind = ErrNoApplication
-			}
+		if high := r.Status >> 8; errors.As(err, &refused) && high >= 0x67 && high <= 0x6E {
+			refused.kind = ErrNoApplication
 		}
 		return nil, err
 	}
