@@ -40,7 +40,7 @@ func run(args []string) error {
 	sets := flags.String("set", "webcam,1080p,goodlight,paper,screenshot,vga,hard", "sets to make")
 	n := flags.Int("n", 10, "frames of each of the 22 sizes (screenshots: always 40 versions × 4 levels)")
 	seed := flags.Uint64("seed", 1, "another seed makes other frames")
-	sheetFile := flags.String("sheet", "", "write one picture of frames of one set side by side (.png, .jpg) instead of the sets")
+	sheetFile := flags.String("sheet", "", "write one picture of frames side by side (.png, .jpg) instead of the sets")
 	pick := flags.String("pick", "1,7,10,13,16,20", "frames on the sheet")
 	columns := flags.Int("columns", 2, "frames in a row of the sheet")
 	cell := flags.Int("cell", 480, "width of a frame on the sheet, pixels")
@@ -77,10 +77,10 @@ func run(args []string) error {
 			}
 			indices = append(indices, index)
 		}
-		if *columns < 1 || *cell < 16 || *cell > 4096 || len(chosen) != 1 {
-			return fmt.Errorf("-sheet wants one -set, -columns of 1 or more and -cell of 16 to 4096")
+		if *columns < 1 || *cell < 16 || *cell > 4096 {
+			return fmt.Errorf("-columns %d -cell %d, want 1 or more and 16 to 4096", *columns, *cell)
 		}
-		return sheet(*sheetFile, chosen[0], *seed, indices, *columns, *cell, *crop)
+		return sheet(*sheetFile, chosen, *seed, indices, *columns, *cell, *crop)
 	}
 	for _, set := range chosen {
 		if err := write(filepath.Join(*out, filepath.FromSlash(set)), set, *seed, scene.Count(set, *n)); err != nil {

@@ -14,12 +14,13 @@ import (
 	"golang.org/x/image/draw"
 )
 
-// sheet writes one picture of chosen frames side by side, in cells of the given
-// width: what the frames look like, for the documentation. Crop shows the
+// sheet writes one picture of chosen frames of each set side by side, in cells
+// of the given width and the shape of the first frame: what the frames look like, for the documentation. Crop shows the
 // middle of each frame at its own size instead of the whole frame.
-func sheet(file, set string, seed uint64, indices []int, columns, cell int, crop bool) error {
+func sheet(file string, sets []string, seed uint64, indices []int, columns, cell int, crop bool) error {
 	var img *image.Gray
-	for i, index := range indices {
+	for i := range len(sets) * len(indices) {
+		set, index := sets[i/len(indices)], indices[i%len(indices)]
 		frame, err := scene.Make(set, seed, index)
 		if err != nil {
 			return err
@@ -37,7 +38,7 @@ func sheet(file, set string, seed uint64, indices []int, columns, cell int, crop
 		b := picture.Bounds()
 		high := cell * b.Dy() / b.Dx()
 		if img == nil {
-			rows := (len(indices) + columns - 1) / columns
+			rows := (len(sets)*len(indices) + columns - 1) / columns
 			img = image.NewGray(image.Rect(0, 0, columns*(cell+4)-4, rows*(high+4)-4))
 		}
 		at := image.Pt(i%columns*(cell+4), i/columns*(high+4))
