@@ -183,9 +183,10 @@ func (f face) glyph(r rune) (b *bitmap, ok bool) {
 		})
 	case 'Ж':
 		wide(max(3*t+2, w*8/5))
-		if (w-t)%2 == 1 {
-			wide(w + 1)
+		if t > 2 {
+			wide(2 * w)
 		}
+		wide(w + (w-t)%2)
 		parts = append(parts, func() {
 			c := (w - t) / 2
 			b.fill(c, 0, c+t, h, true)

@@ -113,6 +113,21 @@ func triangle(n int) *bitmap {
 	return b
 }
 
+// mark draws the sign of cannot-confirm alone, rows rows high: where there is no room for the triangle around it.
+func mark(rows int) *bitmap {
+	h := 2 * rows
+	w := max(h*4/5, 4)
+	w += w % 2
+	b := newBitmap(w, h)
+	cut := newBitmap(w, h)
+	cut.fill(0, 0, w, h, true)
+	cut.stamp(question, 0, 0, w, h)
+	for i := range b.dots {
+		b.dots[i] = !cut.dots[i]
+	}
+	return b
+}
+
 // viewfinder is the sign of waiting: the four corners of a frame that nothing is in yet.
 func viewfinder(rows int) *bitmap {
 	n := 2 * rows

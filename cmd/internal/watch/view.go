@@ -510,7 +510,7 @@ func (m *Model) banner(o verifier.Outcome, rows int) []string {
 
 func (m *Model) drawBanner(word string, o verifier.Outcome, style lipgloss.Style, sign func(verifier.Outcome, int) *bitmap, edge string, rows int) []string {
 	inner := rows - 2
-	if words := len(strings.Fields(word)); inner < 3 || words > 1 && rows < 13 {
+	if words := len(strings.Fields(word)); inner < 3 || words > 1 && rows < 13 && edge != " " {
 		inner = rows // no room for the frame: the letters matter more
 	}
 	cols := m.width - 2
@@ -525,17 +525,19 @@ func (m *Model) drawBanner(word string, o verifier.Outcome, style lipgloss.Style
 		if len(lines) > 1 {
 			tall = (letters.h - 2) / 2
 		}
-		s := sign(o, tall/2)
+		s := mark(tall / 2)
 		switch full := sign(o, letters.h/2); {
 		case full.w+2+letters.w <= cols:
 			gap := min(cols-full.w-letters.w, 4)
 			picture = newBitmap(full.w+gap+letters.w, letters.h)
 			picture.draw(full, 0, 0)
 			picture.draw(letters, full.w+gap, 0)
+		case len(lines) > 1 && edge == " ":
+			picture = letters
 		case len(lines) > 1:
 			picture = newBitmap(letters.w, letters.h)
 			picture.draw(letters, 0, 0)
-			for x := letters.w - s.w; x > 0 && x > letters.w/2; x -= s.w + 4 {
+			for x := letters.w - s.w; x > letters.w/2; x -= s.w + 5 {
 				picture.draw(s, x, 0)
 			}
 		}
