@@ -10,8 +10,8 @@
 // picture, and an empty NAME.txt says that there is no code. A picture without
 // a NAME.txt is left out with a message.
 //
-// Columns: read is the number of pictures whose text was found byte for byte;
-// false is the number of pictures in which a text was found that they do not
+// Columns: the first is the number of pictures whose text was found byte for
+// byte, line ends apart; false is the number of pictures in which a text was found that they do not
 // hold. A text that is the symbol's bytes in another character set is neither.
 // Times are CPU time of the decoding alone, on one processor, over all
 // pictures; for zbarimg that of its process.

@@ -117,8 +117,11 @@ func judge(p picture, found []string) outcome {
 	return o
 }
 
-func same(text, truth string) bool {
-	return text == truth || text == strings.TrimSuffix(strings.TrimSuffix(truth, "\n"), "\r")
+func same(text, truth string) bool { return lines(text) == lines(truth) }
+
+// lines is a text with plain line ends between its lines and none after the last.
+func lines(s string) string {
+	return strings.TrimRight(strings.ReplaceAll(s, "\r\n", "\n"), "\r\n")
 }
 
 // recoded tells whether text is the bytes of truth read as ISO 8859-1, or the
