@@ -125,6 +125,9 @@ type Fixture struct {
 
 const runtimeDir = "/run/pcscd"
 
+// patience is how long pcscd may take for what it does in half a second on a machine that is not busy.
+const patience = 20 * time.Second
+
 func newFixture(t *testing.T, config FixtureConfig) (*Fixture, error) {
 	if err := settle(); err != nil {
 		return nil, err
@@ -231,7 +234,7 @@ func (f *Fixture) StartDaemon() {
 		close(exited)
 	}()
 	f.daemon, f.exited = daemon, exited
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(patience)
 	for {
 		// The socket is there before the readers are; who connects waits for them, so connecting is the test.
 		if conn, err := net.Dial("unix", filepath.Join(runtimeDir, "pcscd.comm")); err == nil {
@@ -384,7 +387,7 @@ func (f *Fixture) Insert(t testing.TB, slot int, device Device) *Plug {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = plug.Remove() }) // a fault of the line is what many tests are about
-	deadline := time.After(5 * time.Second)
+	deadline := time.After(patience)
 	for {
 		if inserted, _ := f.events(slot); inserted > before {
 			return plug
@@ -410,7 +413,7 @@ func (f *Fixture) Remove(t testing.TB, slot int, plug *Plug) {
 // absent waits until pcscd has told of every card that left the slot, and gives the count of cards that came.
 func (f *Fixture) absent(t testing.TB, slot int) int {
 	t.Helper()
-	deadline := time.After(5 * time.Second)
+	deadline := time.After(patience)
 	for {
 		inserted, removed := f.events(slot)
 		if inserted == removed {
@@ -427,7 +430,7 @@ func (f *Fixture) absent(t testing.TB, slot int) int {
 // Run executes a program with a limit of 20 seconds and gives its output and exit status.
 func (f *Fixture) Run(t testing.TB, name string, arguments ...string) (stdout, stderr string, status int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(f.ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(f.ctx, patience)
 	defer cancel()
 	command := exec.CommandContext(ctx, name, arguments...)
 	var out, errs bytes.Buffer

@@ -432,7 +432,11 @@ func TestFaultsThroughPCSC(t *testing.T) {
 			ended <- status
 		}()
 		for stalled.Commands() < 2 {
-			time.Sleep(5 * time.Millisecond)
+			select {
+			case status := <-ended:
+				t.Fatalf("the session ended with %d before the stall", status)
+			case <-time.After(5 * time.Millisecond):
+			}
 		}
 		// Not opensc-tool: it knocks at every reader before it talks to one, and waits at the stalled one.
 		wantIn(t, f.Output(t, "yubico-piv-tool", "-r", f.Reader(0), "-a", "version"), "5.4.3")

@@ -16,7 +16,8 @@ type TagConfig struct {
 	Capacity int
 	// ReadOnly announces and enforces that nothing can be written.
 	ReadOnly bool
-	// MaxRead (MLe) and MaxWrite (MLc) bound one command, 15 to 255 and 13 to 255. Zero: 246 each.
+	// MaxRead (MLe) and MaxWrite (MLc) bound one command, 15 to 32767 and 13 to 32767. Zero: 246 each. More than 255 is
+	// announced by tags that know extended length, and by some that do not.
 	MaxRead, MaxWrite int
 	// FileID of the NDEF file. Zero: E104.
 	FileID uint16
@@ -59,8 +60,8 @@ func NewTag(config TagConfig) (*Tag, error) {
 		return nil, fmt.Errorf("emulate: tag of %d bytes, want 5 to 32767", config.Capacity)
 	case len(config.Message)+2 > config.Capacity:
 		return nil, fmt.Errorf("emulate: message of %d bytes, tag holds %d", len(config.Message), config.Capacity-2)
-	case config.MaxRead < 15 || config.MaxRead > 255 || config.MaxWrite < 13 || config.MaxWrite > 255:
-		return nil, fmt.Errorf("emulate: tag reads %d and writes %d bytes at once, want 15 to 255 and 13 to 255", config.MaxRead, config.MaxWrite)
+	case config.MaxRead < 15 || config.MaxRead > 0x7FFF || config.MaxWrite < 13 || config.MaxWrite > 0x7FFF:
+		return nil, fmt.Errorf("emulate: tag reads %d and writes %d bytes at once, want 15 to 32767 and 13 to 32767", config.MaxRead, config.MaxWrite)
 	}
 	t := &Tag{config: config, file: make([]byte, config.Capacity)}
 	binary.BigEndian.PutUint16(t.file, uint16(len(config.Message)))

@@ -137,10 +137,45 @@ func TestTagRefusals(t *testing.T) {
 	if liar.Message() != nil {
 		t.Error("a length beyond the file gave a message")
 	}
-	for _, bad := range []TagConfig{{Capacity: 4}, {Capacity: 32768}, {Capacity: 10, Message: make([]byte, 9)}, {MaxRead: 14}, {MaxRead: 256}, {MaxWrite: 12}, {MaxWrite: 256}} {
+	for _, bad := range []TagConfig{{Capacity: 4}, {Capacity: 32768}, {Capacity: 10, Message: make([]byte, 9)}, {MaxRead: 14}, {MaxRead: 32768}, {MaxWrite: 12}, {MaxWrite: 32768}} {
 		if _, err := NewTag(bad); err == nil {
 			t.Errorf("%+v: taken", bad)
 		}
+	}
+}
+
+// TestTagLikeForeign asks our tag what a foreign one was asked in a recorded session, with that one's message in it.
+func TestTagLikeForeign(t *testing.T) {
+	session := readTrace(t, "mdl-ndef-static-handover.trace")
+	var message []byte
+	for _, e := range session {
+		if e.apdu[1] == insReadBinary && e.apdu[3] != 0 {
+			message = append(message, e.data...)
+		}
+	}
+	length := uint16(len(message) + 2) // the foreign tag counts the length field itself, against the mapping
+	tag, err := NewTag(TagConfig{Message: message, Length: &length, MaxRead: 0x7FFF, MaxWrite: 0x7FFF, Capacity: 0x7FFF, ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := client{t, NewSlot(NewChip(ChipConfig{}, tag))}
+	for _, e := range session {
+		data, sw := c.once(e.apdu)
+		switch {
+		case e.sw == StatusEndOfFile: // the foreign file ends with its message, ours with its capacity
+			if sw != StatusOK {
+				t.Errorf("%x: %04X", e.apdu, sw)
+			}
+		case e.apdu[1] == insSelect && e.apdu[2] == 4 && !bytes.Equal(e.apdu[5:12], ndefAID): // the foreign card's other application
+			if sw != StatusNotFound {
+				t.Errorf("%x: %04X", e.apdu, sw)
+			}
+		case sw != e.sw || !bytes.Equal(data, e.data):
+			t.Errorf("%x: %x %04X, the foreign tag answered %x %04X", e.apdu, data, sw, e.data, e.sw)
+		}
+	}
+	if len(session) != 10 || len(message) != 0xB5 {
+		t.Errorf("%d commands, message of %d bytes: the recording was misread", len(session), len(message))
 	}
 }
 
