@@ -50,7 +50,15 @@ func (s *State) Install(data []byte, at time.Time) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
+	s.forget(at)
 	return report, nil
+}
+
+// forget removes photos and events past their term. A device gets a bundle every day, so this is when it happens also where
+// nobody opens the screen. What cannot be removed now is tried again with the next bundle, and is not shown meanwhile.
+func (s *State) forget(at time.Time) {
+	_, _ = s.ExpirePhotos(at)
+	_ = s.ExpireJournal(at)
 }
 
 // admit opens a bundle and asks the rule against rollback, the clock floor included. Floor is what the floor becomes.

@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/posvid/posvid/crypto/cose"
 	"github.com/posvid/posvid/crypto/keys"
 	"github.com/posvid/posvid/trust"
 	"github.com/posvid/posvid/verifier"
@@ -714,6 +715,36 @@ func TestJournalNamesNobody(t *testing.T) {
 	for _, word := range append(words[:4:4], "ПР 0") {
 		if strings.Contains(out.String(), word) {
 			t.Errorf("%q is exported", word)
+		}
+	}
+}
+
+func TestJournalEventIsStrict(t *testing.T) {
+	event := func(change func(map[int]any)) []byte {
+		m := map[int]any{1: 1, 2: 5, 3: 77, 4: "К", 8: "accept", 9: "ok", 10: 2, 15: "camera"}
+		change(m)
+		data := must[[]byte](t)(cose.Marshal(m))
+		return append(binary.BigEndian.AppendUint16(nil, uint16(len(data))), data...)
+	}
+	good := event(func(map[int]any) {})
+	if e, err := parseEvent(append(good, 0, 0)); err != nil || e.Guard != "К" {
+		t.Fatalf("%+v, %v", e, err)
+	}
+	for name, data := range map[string][]byte{
+		"nothing":              {},
+		"length beyond":        {0, 9, 0xa0},
+		"padding":              append(bytes.Clone(good), 1),
+		"an unknown field":     event(func(m map[int]any) { m[17] = 1 }),
+		"no guard":             event(func(m map[int]any) { delete(m, 4) }),
+		"an empty shift":       event(func(m map[int]any) { m[5] = "" }),
+		"a short pseudonym":    event(func(m map[int]any) { m[7] = []byte{1, 2, 3} }),
+		"a guard of two lines": event(func(m map[int]any) { m[4] = "a\nb" }),
+		"a guard for a screen": event(func(m map[int]any) { m[4] = "\x1b[2J" }),
+		"a long guard":         event(func(m map[int]any) { m[4] = strings.Repeat("a", maxGuard+1) }),
+		"a number as text":     event(func(m map[int]any) { m[1] = "1" }),
+	} {
+		if e, err := parseEvent(data); err == nil || e != nil {
+			t.Errorf("%s: %+v", name, e)
 		}
 	}
 }

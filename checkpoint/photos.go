@@ -307,12 +307,19 @@ func photoOf(name string, hash [20]byte, k keys.VerifierPrivateKey, own uint64, 
 	return p.photo(content, hash)
 }
 
-// ExpirePhotos removes the packs that are past MaxPhotosAge and answers how many.
+// ExpirePhotos removes the packs that are past MaxPhotosAge and answers how many. Install and InstallPhotos do so too. A
+// clock that is ahead of the installed bundle's term counts as that term: it does not empty a device that it is wrong on.
 func (s *State) ExpirePhotos(at time.Time) (removed int, err error) {
 	packs, err := s.PhotoPacks()
-	if err != nil {
+	if err != nil || len(packs) == 0 {
 		return 0, err
 	}
+	_ = s.locked(false, func() error {
+		if b, err := s.bundle(); err == nil && at.After(b.ExpiresAt()) {
+			at = b.ExpiresAt()
+		}
+		return nil
+	})
 	for _, p := range packs {
 		if p.Err == nil && at.Sub(p.IssuedAt) > MaxPhotosAge {
 			if err := s.RemovePhotos(p.Body); err != nil {

@@ -339,6 +339,11 @@ func TestBadPacksAreRefused(t *testing.T) {
 		"verifiers out of order": {hostile(func(s *packStatement, h *packHeader) {
 			s.Verifiers, h.Sealed = []uint64{6, 5}, append(h.Sealed, h.Sealed...)
 		}), k, base, ErrPhotos},
+		"an unknown field": {func() []byte {
+			statement := must[[]byte](t)(cose.Marshal(map[int]any{1: 1, 2: body, 3: base.Unix(), 4: make([]byte, 16), 5: []int{5}, 6: 1}))
+			head := must[[]byte](t)(cose.Marshal([]any{statement, [][]byte{{1}}}))
+			return append(append(binary.BigEndian.AppendUint32([]byte(packMagic), uint32(len(head))), head...), data[p.start:]...)
+		}(), k, base, ErrPhotos},
 		"the header of another pack":    {append(bytes.Clone(other[:q.start]), data[p.start:]...), k, base.Add(time.Minute), ErrPhotos},
 		"from the future":               {data, k, base.Add(-clockTolerance - time.Second), ErrPhotosOld},
 		"past its age":                  {data, k, base.Add(MaxPhotosAge + time.Second), ErrPhotosOld},
@@ -609,6 +614,35 @@ func TestPhotoPacksSideBySide(t *testing.T) {
 	}
 	if _, err := s.InstallPhotos(bytes.NewReader(latest), k, at); !errors.Is(err, ErrPhotos) {
 		t.Errorf("one body too many: %v", err)
+	}
+}
+
+// The daily bundle takes away what is past its term, and a clock that is years ahead does not.
+func TestInstallForgets(t *testing.T) {
+	w, s, k, n := gate(t)
+	at := after(n)
+	data, hashes, _ := packOf(t, body, 2, at)
+	gateKey, _ := verifierKey(t, "gate")
+	must[PhotosReport](t)(s.InstallPhotos(bytes.NewReader(data), gateKey, at))
+	write(t, s, w.seenAt(s, n, at), 3)
+	must[Report](t)(s.Install(w.bundles[n], at.AddDate(5, 0, 0)))
+	if got, err := s.Photo(hashes[0], gateKey, at); err != nil || got == nil {
+		t.Errorf("a clock five years ahead took the photos: %v", err)
+	}
+	if report, events := export(t, s, k, ExportOptions{}); !report.Whole() || len(events) != 3 {
+		t.Errorf("a clock five years ahead took the journal: %+v", report)
+	}
+	for len(w.bundles) < 24*46 {
+		w.bundles = append(w.bundles, nil)
+	}
+	w.publish()
+	last := len(w.bundles) - 1
+	must[Report](t)(s.Install(w.bundles[last], after(last)))
+	if packs := must[[]PhotoPack](t)(s.PhotoPacks()); len(packs) != 0 {
+		t.Errorf("%d packs after 46 days", len(packs))
+	}
+	if report, events := export(t, s, k, ExportOptions{}); !report.Whole() || len(events) != 0 {
+		t.Errorf("events after 46 days: %+v", report)
 	}
 }
 
