@@ -19,6 +19,7 @@ import (
 
 	"github.com/posvid/posvid/nfc"
 	"github.com/posvid/posvid/nfc/emulate"
+	"github.com/posvid/posvid/verifier"
 )
 
 // FuzzParseSignedData: no panic; a failed parse gives nil; what is parsed has one signer, a digest as long as its hash, and few certificates.
@@ -233,6 +234,17 @@ func TestICAMSignedBytes(t *testing.T) {
 	}
 	if err := s.verify(signer, bytes.TrimSuffix(chuid.Signed, []byte{0xFE, 0})); !errors.Is(err, errForged) {
 		t.Errorf("without FE: %v", err)
+	}
+}
+
+// TestFaultIsContained (CDV-01): a fault inside gives internal, and nothing of the card.
+func TestFaultIsContained(t *testing.T) {
+	names := checkNames
+	defer func() { checkNames = names }()
+	checkNames = names[:2] // a check that does not exist is a fault of the program
+	v := Verify(Input{Reading: Reading{CHUID: []byte{1}}})
+	if v.Outcome != verifier.CannotConfirm || v.Code != verifier.Internal || v.Holder != nil || v.Issuer != nil || v.Level != verifier.L0 || len(v.Card) != 2 || v.InternalDetail() == "" {
+		t.Errorf("%s %s, level %d, %d checks, %q", v.Outcome, v.Code, v.Level, len(v.Card), v.InternalDetail())
 	}
 }
 
