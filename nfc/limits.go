@@ -12,7 +12,6 @@ const (
 	MaxDepth       = 6        // nesting of BER-TLV
 	MaxItems       = 256      // data objects of one level, and of a whole tree
 	MaxGetResponse = 64       // GET RESPONSE commands for one answer
-	MaxChain       = 512      // commands of one chain: MaxObject in pieces of 128 bytes
 	MaxNDEF        = 8 << 10  // bytes of one NDEF message: four tokens at most
 	MaxRecords     = 16       // records of one NDEF message
 	MaxCertificate = 32 << 10 // bytes of one certificate, after decompression

@@ -54,10 +54,6 @@ func (p *PIV) AuthenticateManagement(ctx context.Context, algorithm Algorithm, k
 	plain, challenge, want := make([]byte, size), make([]byte, size), make([]byte, size)
 	block.Decrypt(plain, witness)
 	_, _ = rand.Read(challenge) // never fails (crypto/rand)
-	// A card that gives back the witness it just had decrypted would prove nothing.
-	if equal(challenge, plain) {
-		return fail(ErrSignature, "management key: the witness equals the challenge")
-	}
 	block.Encrypt(want, challenge)
 	answer, err = p.generalAuthenticate(ctx, KeyManagement, algorithm, TLV{Tag: 0x80, Value: plain}, TLV{Tag: 0x81, Value: challenge}, TLV{Tag: 0x82})
 	if err != nil {

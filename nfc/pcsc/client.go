@@ -16,6 +16,7 @@ const (
 	busyFor     = 3 * time.Second        // how long a reader that another program holds is tried
 	busyEvery   = 100 * time.Millisecond // between two tries
 	callTime    = 2 * time.Second        // for a call about readers that should come back at once
+	againTime   = 100 * time.Millisecond // before a refusal of the service is believed
 	closeTime   = time.Second            // for ending a read; a longer end is left behind
 	removeTime  = 600 * time.Millisecond // a service notices within it that a card is gone
 	pollTime    = time.Second            // one look at the readers while waiting
@@ -129,11 +130,18 @@ type channel struct {
 
 // establish connects to the service.
 func (c *Client) establish(ctx context.Context) (*channel, error) {
-	conn, err := call(ctx, c, callTime, c.system.establish, func(conn connection, err error) {
-		if err == nil {
-			_ = conn.release()
-		}
-	})
+	try := func() (connection, error) {
+		return call(ctx, c, callTime, c.system.establish, func(conn connection, err error) {
+			if err == nil {
+				_ = conn.release()
+			}
+		})
+	}
+	conn, err := try()
+	if code, _ := codeOf(err); code == codeSecurity && sleep(ctx, againTime) == nil {
+		// A service that closes the connection refuses this user, or is just ending.
+		conn, err = try()
+	}
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()

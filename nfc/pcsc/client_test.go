@@ -216,6 +216,15 @@ func TestServiceTroubles(t *testing.T) {
 			}
 		})
 	}
+	// What looks like a refusal while the service ends is none.
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		f.down = codeSecurity
+		time.AfterFunc(50*time.Millisecond, func() { f.change(func() { f.down = codeNoService }) })
+		if _, err := f.client(Options{}).Present(t.Context()); !errors.Is(err, NoService) {
+			t.Errorf("ending: %v", err)
+		}
+	})
 	// A service that hangs does not collect calls without end.
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()

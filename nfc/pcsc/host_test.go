@@ -258,6 +258,58 @@ func TestHostWait(t *testing.T) {
 	})
 }
 
+// TestHostServiceKilled takes the service away in the middle of a command, and brings it back.
+func TestHostServiceKilled(t *testing.T) {
+	emulate.Isolated(t, emulate.FixtureConfig{}, func(t *testing.T, f *emulate.Fixture) {
+		chip, public := pivChip(t)
+		client := New(Options{AllowVirtual: true})
+		slot := 0
+		read := func() error {
+			return client.Read(t.Context(), f.Reader(slot), func(ctx context.Context, card nfc.Card) error { return readPIV(ctx, card, public) })
+		}
+		f.Insert(t, 0, emulate.NewScript(chip).At(3, emulate.Slow(time.Second)))
+		time.AfterFunc(300*time.Millisecond, f.KillDaemon)
+		start := time.Now()
+		err := read()
+		if !errors.Is(err, NoService) && !errors.Is(err, ReaderLost) && !errors.Is(err, CardTorn) || time.Since(start) > 3*time.Second {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+		if err := read(); !errors.Is(err, NoService) {
+			t.Errorf("without the service: %v", err)
+		}
+		f.StartDaemon()
+		slot = 1 // the port of the other slot is still taken by the connection that was cut
+		f.Insert(t, slot, chip)
+		if err := read(); err != nil {
+			t.Errorf("with it again: %v", err)
+		}
+	})
+}
+
+// TestHostTwoReads lets two parts of a program read one card at the same time: they follow each other.
+func TestHostTwoReads(t *testing.T) {
+	emulate.Isolated(t, emulate.FixtureConfig{}, func(t *testing.T, f *emulate.Fixture) {
+		chip, public := pivChip(t)
+		f.Insert(t, 0, chip)
+		client := New(Options{AllowVirtual: true})
+		done := make(chan error)
+		for range 4 {
+			go func() {
+				var err error
+				for range 10 {
+					err = errors.Join(err, client.Read(t.Context(), f.Reader(0), func(ctx context.Context, card nfc.Card) error { return readPIV(ctx, card, public) }))
+				}
+				done <- err
+			}()
+		}
+		for range 4 {
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
 // TestHostWaitInterrupted ends a wait as an interrupt does.
 func TestHostWaitInterrupted(t *testing.T) {
 	emulate.Isolated(t, emulate.FixtureConfig{}, func(t *testing.T, f *emulate.Fixture) {
