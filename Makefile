@@ -6,8 +6,16 @@ SHELL := /bin/bash
 GO ?= go
 BIN := bin
 # What the tests drive beside Go: the race detector's C compiler, an independent QR decoder, an SVG renderer,
-# a WebP encoder, the WebAssembly host and the independent CBOR/COSE checks.
-TEST_PACKAGES := gcc libc6-dev zbar-tools librsvg2-bin webp nodejs openssl
+# a WebP encoder, PDF pages, the WebAssembly host, the independent CBOR/COSE checks, a terminal for the checkpoint's screen,
+# and the card service with virtual readers and foreign card programs.
+TEST_PACKAGES := gcc libc6-dev zbar-tools librsvg2-bin webp poppler-utils nodejs openssl tmux \
+	pcscd vsmartcard-vpcd opensc yubico-piv-tool libpcsclite-dev pkg-config
+# Cards are read through PC/SC, which needs cgo and its library on Linux; without them the programs are static and say so.
+ifneq ($(shell pkg-config --exists libpcsclite 2>/dev/null && command -v gcc 2>/dev/null),)
+BUILD := CGO_ENABLED=1 $(GO) build -tags pcsc
+else
+BUILD := CGO_ENABLED=0 $(GO) build
+endif
 FUZZ_SECONDS ?= 60
 FUZZ_EACH ?= 60
 CRASH_CYCLES ?= 10000
@@ -15,8 +23,8 @@ CRASH_CYCLES ?= 10000
 .PHONY: build demo test vectors vectors-check fuzz fuzz-short bench crash cover clean lint wasm cross test-deps
 
 build:
-	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/posvid ./cmd/posvid
-	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/posvid-verify ./cmd/posvid-verify
+	$(BUILD) -trimpath -o $(BIN)/posvid ./cmd/posvid
+	$(BUILD) -trimpath -o $(BIN)/posvid-verify ./cmd/posvid-verify
 
 wasm:
 	GOOS=js GOARCH=wasm $(GO) build -trimpath -ldflags='-s -w' -o $(BIN)/posvid.wasm ./cmd/posvid-wasm
@@ -32,13 +40,15 @@ lint:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) vet -tags crash ./store/...
+	CGO_ENABLED=0 $(GO) vet ./nfc/... ./cmd/...
+	$(GO) vet -tags pcsc ./nfc/... ./cmd/...
 	$(GO) tool staticcheck ./...
 	$(GO) mod tidy -diff
 	$(GO) mod verify
 
 # The verifier is built for the platforms checkpoints use.
 cross:
-	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 $(GO) build -o /dev/null ./cmd/posvid-verify
+	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 $(GO) build -tags pcsc -o /dev/null ./cmd/posvid-verify
 	CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 $(GO) build -o /dev/null ./cmd/posvid-verify
 	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) build -o /dev/null ./cmd/posvid-verify
 
