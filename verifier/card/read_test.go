@@ -194,7 +194,7 @@ func (p *parrotCard) Transmit(_ context.Context, apdu []byte) ([]byte, error) {
 	for k := range p.answers {
 		i := (p.at + k) % len(p.answers)
 		x := p.answers[i]
-		if bytes.Equal(x.Command, apdu) || apdu[1] == 0x87 && bytes.HasPrefix(x.Command, apdu[:4]) {
+		if bytes.Equal(x.Command, apdu) || (apdu[1] == 0x87 || apdu[1] == 0xC0) && bytes.HasPrefix(x.Command, apdu[:4]) {
 			p.at = i + 1
 			return bytes.Clone(x.Response), nil
 		}
