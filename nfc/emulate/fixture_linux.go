@@ -121,6 +121,7 @@ type Fixture struct {
 	daemon *exec.Cmd
 	exited chan struct{}
 	logs   []string // a file for each time pcscd was started
+	plugs  [2]*Plug // what Insert and Put left in the slots
 }
 
 const runtimeDir = "/run/pcscd"
@@ -390,6 +391,9 @@ func (f *Fixture) Insert(t testing.TB, slot int, device Device) *Plug {
 	deadline := time.After(patience)
 	for {
 		if inserted, _ := f.events(slot); inserted > before {
+			f.mu.Lock()
+			f.plugs[slot] = plug
+			f.mu.Unlock()
 			return plug
 		}
 		select {
@@ -400,6 +404,28 @@ func (f *Fixture) Insert(t testing.TB, slot int, device Device) *Plug {
 		case <-time.After(2 * time.Millisecond):
 		}
 	}
+}
+
+// Put is for many sessions: it lays a card on the reader in no time, in place of the one that Put or Insert left there,
+// reset, without the reader noticing. Where that one has torn itself away or hangs in a command, it is taken away and the
+// new one inserted, which takes a second.
+func (f *Fixture) Put(t testing.TB, slot int, device Device) *Plug {
+	t.Helper()
+	f.mu.Lock()
+	plug := f.plugs[slot]
+	f.mu.Unlock()
+	if plug != nil && !plug.busy.Load() {
+		select {
+		case <-plug.Done():
+		default:
+			plug.Replace(device)
+			return plug
+		}
+	}
+	if plug != nil {
+		_ = plug.Remove() // a fault of the line is what many tests are about
+	}
+	return f.Insert(t, slot, device)
 }
 
 // Remove takes a card away and returns when pcscd has told that it is gone. What ended the service of the card before is

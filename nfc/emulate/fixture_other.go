@@ -27,6 +27,7 @@ func (f *Fixture) Log() string                                 { panic(elsewhere
 func (f *Fixture) Reader(int) string                           { panic(elsewhere) }
 func (f *Fixture) Address(int) string                          { panic(elsewhere) }
 func (f *Fixture) Insert(testing.TB, int, Device) *Plug        { panic(elsewhere) }
+func (f *Fixture) Put(testing.TB, int, Device) *Plug           { panic(elsewhere) }
 func (f *Fixture) Remove(testing.TB, int, *Plug)               { panic(elsewhere) }
 func (f *Fixture) Output(testing.TB, string, ...string) string { panic(elsewhere) }
 func (f *Fixture) Run(testing.TB, string, ...string) (stdout, stderr string, status int) {

@@ -456,6 +456,36 @@ func TestFaultsThroughPCSC(t *testing.T) {
 	})
 }
 
+// TestChaosThroughPCSC: a foreign program ends at every fault that does not wait for ever, and the next one finds a good
+// card and a working reader.
+func TestChaosThroughPCSC(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short mode: runs pcscd and yubico-piv-tool")
+	}
+	Isolated(t, FixtureConfig{Programs: []string{"yubico-piv-tool"}}, func(t *testing.T, f *Fixture) {
+		extension := func(s *CardSpec) { s.PIV.Yubico = &Yubico{Version: [3]byte{5, 4, 3}, Serial: 77} }
+		card, other := NewChip(ChipConfig{}, personalise(t, extension)), NewChip(ChipConfig{}, personalise(t, extension))
+		met := map[string]int{}
+		const sessions = 40
+		begin := time.Now()
+		for seed := range uint64(sessions) {
+			script, name := Chaos(seed, card, other, false)
+			f.Put(t, 0, script)
+			_, _, status := f.Run(t, "yubico-piv-tool", "-r", f.Reader(0), "-a", "status")
+			kind, _, _ := strings.Cut(name, "@")
+			met[kind]++
+			f.Put(t, 0, card)
+			if stdout, stderr, good := f.Run(t, "yubico-piv-tool", "-r", f.Reader(0), "-a", "status"); good != 0 || !strings.Contains(stdout, "Serial Number:	77") {
+				t.Fatalf("after %s (%d): exit status %d\n%s%s", name, status, good, stdout, stderr)
+			}
+		}
+		if len(met) < 11 {
+			t.Errorf("only %d kinds of fault: %v", len(met), met)
+		}
+		t.Logf("%d sessions with faults and as many without in %v: %v", sessions, time.Since(begin), met)
+	})
+}
+
 // TestFixture: names, a daemon that ends and comes back, no readers, and nothing of it outside.
 func TestFixture(t *testing.T) {
 	if testing.Short() {

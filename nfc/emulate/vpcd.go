@@ -30,6 +30,7 @@ type Plug struct {
 	err    error
 	reads  atomic.Int64 // answers to reset given: pcscd has seen the card
 	apdus  atomic.Int64
+	busy   atomic.Bool   // a command is with the card
 	seen   chan struct{} // closed when pcscd has powered the card
 
 	mu      sync.Mutex
@@ -127,12 +128,16 @@ func (p *Plug) serve(ctx context.Context) error {
 			continue
 		}
 		p.apdus.Add(1)
+		p.busy.Store(true)
 		response, err := p.current().Transmit(ctx, frame)
 		if err != nil {
 			return err
 		}
 		if err := p.send(response); err != nil {
 			return err
+		}
+		if len(response) > 0 { // vpcd takes an empty frame for none: it still waits
+			p.busy.Store(false)
 		}
 	}
 }
