@@ -134,6 +134,9 @@ func (s *State) SetJournalDays(days int, at time.Time) error {
 // ExpireJournal removes what is past its term. OpenJournal and each first event of a day do so too; whoever looks into a
 // journal that nobody has written to for long calls it first.
 func (s *State) ExpireJournal(at time.Time) error {
+	if _, err := os.Stat(filepath.Join(s.dir, journalDir)); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	return s.locked(true, func() error {
 		days, err := s.journalDays()
 		if err != nil {
