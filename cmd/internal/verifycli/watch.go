@@ -20,7 +20,7 @@ import (
 // watchOptions are the flags of the checkpoint's screen.
 type watchOptions struct {
 	cameras          []string
-	guard            string
+	guard, reader    string
 	level            int
 	noSound, noPhoto bool
 }
@@ -30,15 +30,16 @@ func (p *Program) watch() *cobra.Command {
 	env := p.Env
 	command := &cobra.Command{
 		Use: "watch", Args: cobra.NoArgs,
-		Short: "екран пункту пропуску: камера й ручний сканер / the checkpoint's screen: camera and hand scanner",
-		Long: env.T(`Екран пункту пропуску: чекає код, читає його камерою або ручним сканером і показує одне велике слово, особу і що робити.
+		Short: "екран пункту пропуску: камера, ручний сканер, картки / the checkpoint's screen: camera, hand scanner, cards",
+		Long: env.T(`Екран пункту пропуску: чекає код або картку, читає камерою, ручним сканером чи зчитувачем карток і показує одне велике слово, особу і що робити.
 Мережі не треба. Парольну фразу пристрою питає раз: без неї немає запитів перевіряльника і світлин. Клавіші показує H.`,
-			`The checkpoint's screen: waits for a code, reads it by camera or hand scanner and shows one big word, the person and what to do.
+			`The checkpoint's screen: waits for a code or a card, reads it by camera, hand scanner or card reader and shows one big word, the person and what to do.
 No network is needed. The device's passphrase is asked once: without it there are no challenges and no photos. H shows the keys.`),
 		RunE: func(c *cobra.Command, _ []string) error { return p.runWatch(c, o) },
 	}
 	flags := command.Flags()
 	flags.StringArrayVar(&o.cameras, "camera", nil, "камера, як /dev/video0; auto — перша придатна (типово), none — без камери / a camera; auto: the first usable, none: no camera")
+	flags.StringVar(&o.reader, "reader", "", "зчитувач карток: назва або її частина; none — без карток / a card reader: its name or a part; none: no cards")
 	flags.StringVar(&o.guard, "guard", "", "вартовий на зміні / the guard on duty")
 	flags.IntVar(&o.level, "level", 0, "найменший рівень 1–4; лише підвищує правила / the least level; may only raise the policy")
 	flags.BoolVar(&o.noSound, "no-sound", false, "без звуку / no sound")
@@ -80,7 +81,7 @@ func (p *Program) runWatch(c *cobra.Command, o watchOptions) error {
 		return err
 	}
 	report, err := watch.Run(c.Context(), watch.Config{
-		Device: device, Sources: p.cameraSources(o.cameras), Scanner: repairScan,
+		Device: device, Sources: append(p.cameraSources(o.cameras), p.cardSources(state, o)...), Scanner: repairScan,
 		Now: env.Now, Lang: env.Lang, Guard: o.guard, Level: verifier.Level(o.level), Sound: !o.noSound,
 		NoColor: os.Getenv("NO_COLOR") != "", Blocks: os.Getenv("TERM") == "linux",
 	}, in, out)
@@ -262,7 +263,10 @@ func (p *Program) attachJournal(d *watch.Device, state *checkpoint.State) {
 	case err == nil:
 		d.Journal = func(e watch.Event) error {
 			from := checkpoint.SourceCamera
-			if e.Source == watch.Hand {
+			switch {
+			case e.Card:
+				from = checkpoint.SourceCard
+			case e.Source == watch.Hand:
 				from = checkpoint.SourceScanner
 			}
 			return p.journalWords(journal.Append(checkpoint.Event{At: e.At, Guard: e.Guard, Source: from, Verdict: e.Verdict,

@@ -53,6 +53,7 @@ type Event struct {
 	Guard   string
 	Shift   time.Time // when the guard came on duty
 	Source  string    // name of a Source, or Hand
+	Card    bool      // the Source is a card reader
 }
 
 // Hand is the source of what a hand scanner typed.
@@ -72,17 +73,19 @@ type Health struct {
 
 // Item is what a source gives: texts that it read at one moment, or a word about itself.
 type Item struct {
-	Texts  []string // codes of one frame
-	Seen   bool     // something like a code stands before the camera, and could not be read yet
-	Advice string   // with Seen: what would help, in the reader's language
-	Up     bool     // the source works
-	Err    error    // the source does not work: the screen says so; it goes on by itself
+	Texts  []string                        // codes of one frame
+	Seen   bool                            // something like a code stands before the camera, and could not be read yet
+	Advice string                          // with Seen: what would help, in the reader's language
+	Judge  func(Question) verifier.Verdict // a card that was read: it brings its own decision, on Question's time, level and language
+	Up     bool                            // the source works
+	Err    error                           // the source does not work: the screen says so; it goes on by itself
 }
 
 // Source is a camera or a reader. Run gives its items until the context ends. The screen calls it in a goroutine of its own
 // and starts it again, after a pause, when it has returned or panicked.
 type Source struct {
 	Name string // "/dev/video0", as a person knows it
+	Card bool   // a card reader
 	Run  func(ctx context.Context, give func(Item))
 }
 

@@ -138,6 +138,7 @@ type inbox struct {
 	note   string
 	hurt   *ScannerError
 	unread bool
+	card   func(Question) verifier.Verdict // instead of texts
 }
 
 // sighting is a code that stands before a camera.
@@ -155,6 +156,7 @@ type trace struct {
 // sourceState is what is known of a camera or reader.
 type sourceState struct {
 	name string
+	card bool
 	up   bool
 	err  error
 }
@@ -239,7 +241,7 @@ func New(c Config) (*Model, error) {
 		m.colors = colorprofile.ASCII
 	}
 	for _, s := range c.Sources {
-		m.sources[s.Name] = &sourceState{name: s.Name}
+		m.sources[s.Name] = &sourceState{name: s.Name, card: s.Card}
 		m.order = append(m.order, s.Name)
 	}
 	m.since = c.Now()
@@ -473,7 +475,7 @@ func (m *Model) item(source string, item Item, now time.Time) tea.Cmd {
 	case item.Err != nil:
 		s.up, s.err = false, item.Err
 		return nil
-	case item.Up, item.Seen, len(item.Texts) > 0:
+	case item.Up, item.Seen, item.Judge != nil, len(item.Texts) > 0:
 		s.up, s.err = true, nil
 	}
 	if item.Seen {
@@ -484,6 +486,9 @@ func (m *Model) item(source string, item Item, now time.Time) tea.Cmd {
 	}
 	if m.over == overGuard {
 		return nil // nobody is on duty
+	}
+	if item.Judge != nil {
+		return m.read(inbox{source: source, card: item.Judge}, now)
 	}
 	var fresh []string
 	for _, text := range item.Texts {
@@ -577,16 +582,21 @@ func (m *Model) judge(now time.Time) tea.Cmd {
 
 // event is what the journal is told beside the verdict.
 func (m *Model) event(source string, at time.Time) Event {
-	return Event{At: at, Guard: m.guard, Shift: m.since, Source: source}
+	s := m.sources[source]
+	return Event{At: at, Guard: m.guard, Shift: m.since, Source: source, Card: s != nil && s.card}
 }
 
 // judgeAll judges every text of a reading. A panic of the judge is cannot-confirm for that text.
 func judgeAll(d Device, in inbox, base Question, event Event) *card {
 	c := &card{source: in.source, note: in.note, hurt: in.hurt, at: base.At}
 	texts := oursFirst(in.texts)
-	if in.unread || len(texts) == 0 {
-		texts = []string{""}
+	if in.card != nil {
+		d.Judge = in.card
+	} else if in.unread {
 		base.Unread = true
+	}
+	if len(texts) == 0 {
+		texts = []string{""}
 	}
 	for _, text := range texts {
 		q := base

@@ -1014,6 +1014,37 @@ func TestCameraGone(t *testing.T) {
 	r.has("збій")
 }
 
+// TestCard: a card brings its own decision, is judged once for each time it is laid there, and stands in the journal as a card (WAT-09).
+func TestCard(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Sources = []Source{{Name: "ACR122U", Card: true}} })
+	r.send(itemMsg{"ACR122U", Item{Up: true}})
+	r.has("картки", "✔ ACR122U", "ручний сканер або картка")
+	var asked Question
+	laid := func(v verifier.Verdict) itemMsg {
+		return itemMsg{"ACR122U", Item{Judge: func(q Question) verifier.Verdict { asked = q; return v }}}
+	}
+	r.send(laid(accepted()))
+	r.only("ЧИННЕ")
+	if asked.At.IsZero() || asked.Lang != "uk" || asked.Text != "" || asked.Unread || len(r.asked) != 0 {
+		t.Errorf("asked %+v, and the judge of codes %d times", asked, len(r.asked))
+	}
+	if e := r.events[0]; !e.Card || e.Source != "ACR122U" {
+		t.Errorf("event %+v", e)
+	}
+	r.send(laid(verifier.Verdict{}))
+	r.pass(holdAccept + beat)
+	r.only("ВІДХИЛЕНО")
+	r.press(" ")
+	r.send(itemMsg{"ACR122U", Item{Judge: func(Question) verifier.Verdict { panic("x") }}})
+	r.only("ПІДТВЕРДЖЕНО")
+	r.press("g")
+	before := len(r.events)
+	r.send(laid(accepted()))
+	if len(r.events) != before {
+		t.Error("a card was judged with nobody on duty")
+	}
+}
+
 // TestScannerFault: a scanner that garbles is told as its own fault, not as the person's (WAT-18).
 func TestScannerFault(t *testing.T) {
 	r := newRig(t)

@@ -167,11 +167,9 @@ func TestScreenInATerminal(t *testing.T) {
 			s := openTerminal(t, size[0], size[1], nil, "--lang", "uk", "--state", w.dir, "--passphrase-file", phrase, "watch", "--camera", "none")
 			s.waitText("Хто заступає на зміну?")
 			s.scan("Іваненко")
-			waiting := s.waitText("ручний сканер; скануйте код")
+			s.waitText("ручний сканер; скануйте код")
 			for _, want := range []string{"Іваненко", "Вхід № 1, міністерство", "ДЕМОНСТРАЦІЙНИЙ КОРІНЬ", "набір довіри", "журнал"} {
-				if !strings.Contains(waiting, want) {
-					t.Errorf("the waiting screen lacks %q:\n%s", want, waiting)
-				}
+				s.waitText(want)
 			}
 			shoot := func(name, title string) {
 				if size[0] == 80 {
@@ -180,24 +178,20 @@ func TestScreenInATerminal(t *testing.T) {
 			}
 			shoot("watch-waiting", "Екран пункту пропуску чекає код")
 			s.scan(w.code("taras", 5*time.Second))
-			accepted := s.waitWord("ЧИННЕ", "Гончарук Тарас Григорович")
-			for _, want := range []string{"старший слідчий", "ГТ004022", "дані станом на", "рівень перевірки 2", "строк дії до", "Допуск на об'єкт вирішують правила об'єкта", "✔ 1  ✘ 0  ? 0"} {
-				if !strings.Contains(accepted, want) {
-					t.Errorf("the verdict lacks %q:\n%s", want, accepted)
-				}
+			s.waitWord("ЧИННЕ", "Гончарук Тарас Григорович")
+			for _, want := range []string{"старший слідчий", "004022", "дані станом на", "рівень перевірки 2", "строк дії до", "Допуск на об'єкт вирішують правила об'єкта", "✔ 1  ✘ 0  ? 0"} {
+				s.waitText(want)
 			}
 			shoot("watch-accept", "ЧИННЕ")
 			s.key("Space")
 			s.waitText("скануйте код")
-			if left := s.screen(); strings.Contains(left, "Гончарук") || strings.Contains(left, "ГТ004022") {
+			if left := s.screen(); strings.Contains(left, "Гончарук") || strings.Contains(left, "004022") {
 				t.Errorf("a person is left on the screen:\n%s", left)
 			}
 			s.scan(w.code("revoked", 5*time.Second))
-			refused := s.waitWord("ВІДХИЛЕНО", "Посвідчення анульовано")
+			s.waitWord("ВІДХИЛЕНО", "Посвідчення анульовано")
 			for _, want := range []string{"ЩО РОБИТИ: Не пропускайте за цим посвідченням", "+380 44 000 00 01"} {
-				if !strings.Contains(refused, want) {
-					t.Errorf("the refusal lacks %q:\n%s", want, refused)
-				}
+				s.waitText(want)
 			}
 			shoot("watch-refuse", "ВІДХИЛЕНО")
 			s.key("Space")
@@ -222,8 +216,9 @@ func TestScreenInATerminal(t *testing.T) {
 			s.key("q")
 			s.waitText("Завершити зміну?")
 			s.key("y")
-			ended := s.waitText("КІНЕЦЬ 0")
-			if !strings.Contains(ended, "ДО") || strings.Contains(ended, "Гончарук") || !strings.Contains(ended, "чинних 2, відхилених 1, не підтверджених 2") {
+			s.waitText("КІНЕЦЬ 0")
+			ended := s.waitText("ДО")
+			if strings.Contains(ended, "Гончарук") || !strings.Contains(ended, "чинних 2, відхилених 1, не підтверджених 2") {
 				t.Errorf("the terminal after quitting:\n%s", ended)
 			}
 			dir := filepath.Dir(s.socket)

@@ -591,8 +591,8 @@ func (m *Model) plan(c *card) plan {
 	most, least := 9, 8
 	if c.outcome == verifier.CannotConfirm {
 		most, least = 13, 11
-		if c.photo != nil {
-			least = 9
+		if v := c.verdict(); c.photo != nil && v != nil && v.Answered {
+			least = 9 // the face is to be compared: the photo needs the room
 		}
 	}
 	if m.height > 24 {
@@ -702,7 +702,13 @@ func (m *Model) waitingScreen() []string {
 	case m.lingers(now):
 		state = p.faint.Render(m.t("той самий код ще в кадрі — наступний покаже свій", "the same code is still in view — the next person shows another"))
 	case m.health.Code == "":
-		state = p.faint.Render(m.t("камера або ручний сканер; скануйте код з екрана телефона", "camera or hand scanner; the code is on the phone's screen"))
+		with := m.t("камера або ручний сканер", "camera or hand scanner")
+		for _, s := range m.sources {
+			if s.card && s.up {
+				with = m.t("камера, ручний сканер або картка", "camera, hand scanner or card")
+			}
+		}
+		state = p.faint.Render(with + m.t("; скануйте код з екрана телефона", "; the code is on the phone's screen"))
 	}
 	out = append(out, "", center(state, m.width), "")
 	if m.health.Code != "" {
@@ -762,7 +768,11 @@ func (m *Model) deviceLines(p paint) []string {
 		case s.up:
 			state = p.good.Render("✔ ") + s.name
 		}
-		row(m.t("камера", "camera"), state)
+		label := m.t("камера", "camera")
+		if s.card {
+			label = m.t("картки", "cards")
+		}
+		row(label, state)
 	}
 	row(m.t("ручний сканер", "hand scanner"), m.t("як клавіатура: зчитуйте будь-коли", "as a keyboard: scan at any time"))
 	can := func(ok bool, why string) string {
