@@ -262,12 +262,11 @@ func TestCardPersonalise(t *testing.T) {
 	// It is not made a second time, nor over what somebody else wrote.
 	o.lay(piv)
 	o.fails("вже в журналі", append(personalise, "--yes")...)
-	foreign := blankPIV(t, 4, 9, 9, 9, 9, 9, 2)
 	app, err := emulate.NewPIV(emulate.PIVConfig{ContactlessAdministration: true, Objects: map[uint32][]byte{0x5FC102: emulate.TLV(0x30, bytes.Repeat([]byte{1}, 25))}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	foreign = emulate.NewChip(emulate.ChipConfig{Contactless: true, UID: []byte{4, 9, 9, 9, 9, 9, 2}}, app)
+	foreign := emulate.NewChip(emulate.ChipConfig{Contactless: true, UID: []byte{4, 9, 9, 9, 9, 9, 2}}, app)
 	o.lay(foreign)
 	o.fails("чуже", append(personalise, "--yes")...)
 	wrong := filepath.Join(o.dir, "wrong.key")
