@@ -26,22 +26,23 @@ type message struct {
 // block proves itself, so that one sharpened more may stand beside one
 // sharpened less.
 type assembly struct {
-	l       *layout
-	format  int // five bits: level and mask
-	done    []bool
-	left    int
-	data    []byte // the data codewords of all blocks, one after the other
-	wrong   int    // codewords corrected
-	unlucky float64
+	l      *layout
+	format int // five bits: level and mask
+	done   []bool
+	left   int
+	data   []byte // the data codewords of all blocks, one after the other
+	wrong  int    // codewords corrected
 }
 
-// maxUnlucky is the largest decimal logarithm of the chance that a block is
-// taken for right by accident. Four orders of magnitude above what errors alone
-// cost in the weakest symbol (version 1-L, 3 of 26 wrong: 10^-6.2).
 const (
-	maxUnlucky       = -6.0
-	maxUnluckyErased = -7.5 // with erasures there are many tries, so each must prove more
-	weakFormat       = 9    // bits of both copies that may differ, of 30
+	// maxUnlucky is the largest decimal logarithm of the chance that a block of
+	// noise is taken for right: errors alone reach it in the weakest symbols
+	// (version 1-L with 3 codewords of 26 wrong: 10^-6.2).
+	maxUnlucky = -6.0
+	// maxUnluckyErased is the same for a block with erasures: there are many
+	// tries, so that each must prove more.
+	maxUnluckyErased = -7.5
+	weakFormat       = 9 // bits of both copies of the format that may differ, of 30
 )
 
 // reader decodes modules. It belongs to one call of Read.
@@ -153,39 +154,48 @@ func (r *reader) with(l *layout, m modules, format int, transposed, erase bool) 
 	total := len(l.order) / 8
 	short := total/count - parity // data codewords of the shorter blocks
 	longer := total % count       // so many blocks, the last ones, have one more
-	offset, failed := 0, 0
-	for b := range count {
-		length := short
-		if b >= count-longer {
-			length++
+	// Errors alone first; codewords are given up only for the few blocks that
+	// are left then.
+	for _, erasing := range [2]bool{false, true} {
+		if erasing && (!erase || 2*a.left > count+1) {
+			break
 		}
-		if !a.done[b] {
-			r.block, r.blockSure = r.block[:0], r.blockSure[:0]
-			take := func(i int) {
-				r.block = append(r.block, r.codewords[i])
-				r.blockSure = append(r.blockSure, r.sure[i])
+		offset, failed := 0, 0
+		for b := range count {
+			length := short
+			if b >= count-longer {
+				length++
 			}
-			for i := range length {
-				if i < short {
-					take(i*count + b)
-				} else {
-					take(short*count + b - (count - longer))
+			if !a.done[b] {
+				r.block, r.blockSure = r.block[:0], r.blockSure[:0]
+				take := func(i int) {
+					r.block = append(r.block, r.codewords[i])
+					r.blockSure = append(r.blockSure, r.sure[i])
+				}
+				for i := range length {
+					if i < short {
+						take(i*count + b)
+					} else {
+						take(short*count + b - (count - longer))
+					}
+				}
+				for i := range parity {
+					take(total - parity*count + i*count + b)
+				}
+				if wrong, ok := r.repair(parity, erasing); ok {
+					copy(a.data[offset:], r.block[:length])
+					a.done[b] = true
+					a.left--
+					a.wrong += wrong
+				} else if failed++; failed > 4 && 2*failed > count {
+					break // nothing of this look is worth keeping
 				}
 			}
-			for i := range parity {
-				take(total - parity*count + i*count + b)
-			}
-			if wrong, luck, ok := r.repair(parity, erase); ok {
-				copy(a.data[offset:], r.block[:length])
-				a.done[b] = true
-				a.left--
-				a.wrong += wrong
-				a.unlucky = max(a.unlucky, luck)
-			} else if failed++; failed > 2 && !erase && failed*2 > count {
-				break // nothing of this look is worth keeping
-			}
+			offset += length
 		}
-		offset += length
+		if a.left == 0 {
+			break
+		}
 	}
 	if a.left > 0 {
 		return message{}, false
@@ -206,7 +216,7 @@ func (r *reader) assembly(l *layout, format int) *assembly {
 	}
 	count := blocks.GetNumBlocks()
 	a := &assembly{
-		l: l, format: format, done: make([]bool, count), left: count, unlucky: -1000,
+		l: l, format: format, done: make([]bool, count), left: count,
 		data: make([]byte, len(l.order)/8-count*blocks.GetECCodewordsPerBlock()),
 	}
 	r.known = append(r.known, a)
@@ -243,24 +253,19 @@ func (r *reader) collect(l *layout, m modules, mask int, transposed bool) {
 	}
 }
 
-// repair corrects r.block. Errors alone come first; with erase the least sure
-// codewords are given up, two more at a time, as long as what remains still
-// proves itself.
-func (r *reader) repair(parity int, erase bool) (wrong int, luck float64, ok bool) {
+// repair corrects r.block and says how many codewords it changed. With erase
+// the least sure codewords are given up, one more at a time, as long as what
+// remains still proves itself; without, errors alone are corrected.
+func (r *reader) repair(parity int, erase bool) (wrong int, ok bool) {
 	var s [maxParity]byte
 	syn := s[:parity]
 	if syndromes(r.block, syn) {
-		return 0, -1000, true
+		return 0, true
 	}
 	n := len(r.block)
-	if wrong, ok := correct(r.block, syn, nil); ok {
-		if luck := chance(n, parity, 0, wrong); luck <= maxUnlucky {
-			return wrong, luck, true
-		}
-		return 0, 0, false
-	}
 	if !erase {
-		return 0, 0, false
+		wrong, ok = correct(r.block, syn, nil)
+		return wrong, ok && chance(n, parity, 0, wrong) <= maxUnlucky
 	}
 	r.doubt = r.doubt[:0]
 	for i := range n {
@@ -269,25 +274,28 @@ func (r *reader) repair(parity int, erase bool) (wrong int, luck float64, ok boo
 	slices.SortFunc(r.doubt, func(a, b int) int {
 		return cmp.Or(cmp.Compare(r.blockSure[a], r.blockSure[b]), cmp.Compare(a, b))
 	})
-	for k := 1; k < parity; k++ {
+	r.before = append(r.before[:0], r.block...)
+	step := 1 + parity/16
+	for k := step; k < parity; k += step {
 		if chance(n, parity, k, 0) > maxUnluckyErased {
 			break
 		}
-		r.before = append(r.before[:0], r.block...)
-		if wrong, ok := correct(r.block, syn, r.doubt[:k]); ok {
-			if luck := chance(n, parity, k, wrong); luck <= maxUnluckyErased {
-				wrong = 0
-				for i := range r.before {
-					if r.before[i] != r.block[i] {
-						wrong++
-					}
-				}
-				return wrong, luck, true
-			}
-			copy(r.block, r.before)
+		wrong, ok := correct(r.block, syn, r.doubt[:k])
+		if !ok {
+			continue
 		}
+		if chance(n, parity, k, wrong) <= maxUnluckyErased {
+			wrong = 0
+			for i := range r.before {
+				if r.before[i] != r.block[i] {
+					wrong++
+				}
+			}
+			return wrong, true
+		}
+		copy(r.block, r.before)
 	}
-	return 0, 0, false
+	return 0, false
 }
 
 // parse reads the segments of the data codewords.

@@ -16,8 +16,10 @@ const (
 	minQuality   = 0.3 // of a finder pattern that is paired
 	pairQuality  = 0.8 // of two finder patterns that are tried without a third
 	maxPairs     = 24
-	maxSpots     = 4096 // crossings of finder-like runs kept of one view
-	maxConfirmed = 384  // of them looked at on the grey picture
-	maxFinders   = 160  // confirmed patterns that are paired
-	maxFits      = 48   // triples fitted in one look at a picture
+	maxRepeats   = 3                          // times a symbol is tried that was fitted and not read
+	maxWork      = 30 * 3 * maxSize * maxSize // modules judged in one picture
+	maxSpots     = 4096                       // crossings of finder-like runs kept of one view
+	maxConfirmed = 384                        // of them looked at on the grey picture
+	maxFinders   = 160                        // confirmed patterns that are paired
+	maxFits      = 48                         // triples fitted in one look at a picture
 )

@@ -24,6 +24,9 @@ type search struct {
 	reader  reader
 	results []Result
 
+	attempts []attempt
+	work     int // modules judged so far
+
 	trace func(format string, args ...any) // nil but in tests
 }
 
@@ -256,12 +259,38 @@ func (s *search) try(c *corners, rung string) bool {
 		}
 	}
 	s.logf("  size %d alignment %d of %d", f.size, found, expected)
+	if s.again(f) {
+		return false
+	}
 	msg, mirrored, ok := s.decode(f, l, c.light)
 	if !ok {
 		return false
 	}
 	s.accept(f, msg, mirrored, c.light, rung)
 	return true
+}
+
+// attempt is a symbol that was fitted and not read.
+type attempt struct {
+	middle Point
+	size   int
+	times  int
+}
+
+// again notes an attempt and reports whether the same symbol, seen in another
+// view or from other corners, failed often enough.
+func (s *search) again(f *symbolFit) bool {
+	half := float64(f.size) / 2
+	middle, module := f.h.at(half, half), f.module()
+	for i := range s.attempts {
+		a := &s.attempts[i]
+		if a.size == f.size && math.Hypot(a.middle.X-middle.X, a.middle.Y-middle.Y) < 3*module {
+			a.times++
+			return a.times > maxRepeats
+		}
+	}
+	s.attempts = append(s.attempts, attempt{middle, f.size, 1})
+	return false
 }
 
 // fit starts the fit of a symbol of a given size.
@@ -329,6 +358,9 @@ func (s *search) pairs(rung string) {
 func (s *search) decode(f *symbolFit, l *layout, light bool) (msg message, mirrored, ok bool) {
 	s.reader.forget()
 	for pass := range 4 {
+		if s.work += 3 * f.size * f.size; s.work > maxWork {
+			return msg, false, false
+		}
 		s.sampler.sample(f, light)
 		for i, strength := range [3]float32{0.25, 0.9, 0} {
 			m := s.sampler.judge(f.size, strength)
@@ -345,8 +377,7 @@ func (s *search) decode(f *symbolFit, l *layout, light bool) (msg message, mirro
 				}
 			}
 		}
-		m := s.sampler.judge(f.size, 0.25)
-		_ = m
+		s.sampler.judge(f.size, 0.25) // unbend wants edges as they are
 		if pass == 3 || !f.unbend(&s.sampler, light) {
 			break
 		}
