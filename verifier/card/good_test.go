@@ -61,7 +61,26 @@ func TestGoodCards(t *testing.T) {
 	}
 }
 
-// TestSelfSignedIntermediate: only the root is in the bundle, the card CA's certificate comes inside the CHUID's signature.
+// TestCardWithoutGUID: an old card has a GUID of zeros; it is known by its FASC-N.
+func TestCardWithoutGUID(t *testing.T) {
+	pkis(t)
+	fascn := emulate.FASCN{Agency: 9999, System: 1234, Credential: 567890, Series: 1, Issue: 2, Person: 7, Category: 3, Organisation: 1, Associate: 1}
+	edit := func(s *emulate.CardSpec) {
+		s.GUID, s.FASCN = [16]byte{}, fascn
+		s.EditCardAuthentication = func(p *emulate.CertificateProfile) { p.GUID = nil }
+	}
+	r := read(personalise(t, pkiOurs, edit))
+	w := newWorld(t, setup{carriers: []trust.Carrier{{Kind: trust.CarrierNumber, Number: fascn.Bytes(), Status: indexValid}}})
+	v := expect(t, w.input(r), verifier.OK)
+	if v.Holder == nil || v.Holder.Number != "9999-1234-567890-1-2" {
+		t.Errorf("holder %v", v.Holder)
+	}
+	expect(t, newWorld(t, setup{}).input(r), verifier.CarrierUnknown)
+	revoked := newWorld(t, setup{carriers: []trust.Carrier{{Kind: trust.CarrierNumber, Number: fascn.Bytes(), Status: indexRevoked}}})
+	expect(t, revoked.input(r), verifier.Revoked)
+}
+
+// TestPathOverTheCardsOwnIntermediate: only the root is in the bundle, the card CA's certificate comes inside the CHUID's signature.
 func TestPathOverTheCardsOwnIntermediate(t *testing.T) {
 	pkis(t)
 	w := newWorld(t, setup{roots: [][]byte{pkiOurs.Root.Certificate.Raw}})
