@@ -186,6 +186,15 @@ func Slow(d time.Duration) Fault {
 	}
 }
 
+// Call runs a function when the command arrives, and then lets the card answer: to send a signal, to take the reader
+// away or to put another card in, in the middle of a session.
+func Call(do func()) Fault {
+	return func(ctx context.Context, apdu []byte, card Device) ([]byte, error) {
+		do()
+		return card.Transmit(ctx, apdu)
+	}
+}
+
 // Raw answers with these bytes, whatever they are: none, one, or a whole answer.
 func Raw(response []byte) Fault {
 	return func(context.Context, []byte, Device) ([]byte, error) { return bytes.Clone(response), nil }

@@ -120,6 +120,13 @@ func TestScriptRules(t *testing.T) {
 	if got := ask(once, 0, 1, 0, 0); !bytes.Equal(got, ok) {
 		t.Errorf("once happened twice: %x", got)
 	}
+	called := 0
+	calls := NewScript(device(ok)).At(1, Call(func() { called++ }))
+	for n, want := range []int{0, 1, 1} {
+		if got := ask(calls, 0, 1, 0, 0); !bytes.Equal(got, ok) || called != want {
+			t.Errorf("after command %d: %x, called %d times, want %d", n, got, called, want)
+		}
+	}
 	atrs := NewScript(device(ok)).ATRs([]byte{1}, []byte{2})
 	for i, want := range []byte{1, 1, 2, 2} {
 		if got := atrs.ATR(); got[0] != want {

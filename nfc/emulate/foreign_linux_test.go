@@ -223,6 +223,7 @@ func TestYubicoPIVTool(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short mode: runs pcscd and yubico-piv-tool")
 	}
+	t.Parallel()
 	Isolated(t, FixtureConfig{Programs: []string{"yubico-piv-tool", "openssl"}}, func(t *testing.T, f *Fixture) {
 		agreement, err := P256.GenerateKey()
 		if err != nil {
@@ -336,6 +337,7 @@ func TestFaultsThroughPCSC(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short mode: runs pcscd and opensc-tool")
 	}
+	t.Parallel()
 	Isolated(t, FixtureConfig{Programs: []string{"opensc-tool", "yubico-piv-tool"}}, func(t *testing.T, f *Fixture) {
 		card := personalise(t, func(s *CardSpec) { s.PIV.Yubico = &Yubico{Version: [3]byte{5, 4, 3}} })
 		chip := NewChip(ChipConfig{}, card)
@@ -462,6 +464,7 @@ func TestChaosThroughPCSC(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short mode: runs pcscd and yubico-piv-tool")
 	}
+	t.Parallel()
 	Isolated(t, FixtureConfig{Programs: []string{"yubico-piv-tool"}}, func(t *testing.T, f *Fixture) {
 		extension := func(s *CardSpec) { s.PIV.Yubico = &Yubico{Version: [3]byte{5, 4, 3}, Serial: 77} }
 		card, other := NewChip(ChipConfig{}, personalise(t, extension)), NewChip(ChipConfig{}, personalise(t, extension))
@@ -491,6 +494,7 @@ func TestFixture(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short mode: runs pcscd")
 	}
+	t.Parallel()
 	_, before := os.Stat(runtimeDir + "/pcscd.comm")
 	t.Run("named reader", func(t *testing.T) {
 		Isolated(t, FixtureConfig{Reader: "ACS ACR122U", Programs: []string{"opensc-tool"}}, func(t *testing.T, f *Fixture) {
