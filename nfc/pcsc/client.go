@@ -50,6 +50,7 @@ type Reader struct {
 	InUse       bool   // another program uses it
 	Contactless bool   // its name, the options and the card's ATR say that it reads contactless cards
 	ATR         []byte // of the card; tells nothing about its kind on contactless readers
+	events      uint32 // how often a card came or went, as the service counts
 }
 
 // Client reads cards. It remembers which readers carry only short frames. It is safe for parallel use; on one reader
@@ -59,14 +60,15 @@ type Client struct {
 	options Options
 	left    atomic.Int32 // calls left behind that have not come back
 	mu      sync.Mutex
-	narrow  map[string]bool // readers that lose long frames
-	stalled map[string]int  // commands left behind on a reader that have not come back
-	modules func() string   // the list of loaded kernel modules
+	narrow  map[string]bool   // readers that lose long frames
+	stalled map[string]int    // commands left behind on a reader that have not come back
+	events  map[string]uint32 // of each reader when its card was last chosen
+	modules func() string     // the list of loaded kernel modules
 }
 
 // New gives a client. It reaches no reader yet.
 func New(options Options) *Client {
-	return &Client{system: host, options: options, narrow: map[string]bool{}, stalled: map[string]int{}, modules: func() string {
+	return &Client{system: host, options: options, narrow: map[string]bool{}, stalled: map[string]int{}, events: map[string]uint32{}, modules: func() string {
 		data, err := os.ReadFile("/proc/modules")
 		if err != nil {
 			return "" // not Linux, or not shown to this user: then there is nothing to say about modules
@@ -243,7 +245,7 @@ func (c *Client) noReader() error {
 
 // describe reads a state.
 func (c *Client) describe(s readerState) Reader {
-	r := Reader{Name: s.name, Virtual: virtual(s.name), ATR: s.atr}
+	r := Reader{Name: s.name, Virtual: virtual(s.name), ATR: s.atr, events: s.event >> 16}
 	r.Present = s.event&statePresent != 0 && s.event&(stateUnknown|stateUnavailable) == 0
 	r.Mute = r.Present && s.event&stateMute != 0
 	r.Busy = s.event&stateExclusive != 0
@@ -372,7 +374,18 @@ func (c *Client) Present(ctx context.Context) (Reader, error) {
 	if err != nil {
 		return Reader{}, err
 	}
-	return c.choose(readers)
+	return c.take(readers)
+}
+
+// take chooses a reader and remembers which card it was.
+func (c *Client) take(readers []Reader) (Reader, error) {
+	r, err := c.choose(readers)
+	if err == nil {
+		c.mu.Lock()
+		c.events[r.Name] = r.events
+		c.mu.Unlock()
+	}
+	return r, err
 }
 
 // Wait waits until a card lies on a reader and gives that reader. Readers may come and go, and so may the service.
@@ -383,18 +396,28 @@ func (c *Client) Wait(ctx context.Context, notify func(*Error)) (Reader, error) 
 	var found Reader
 	err := c.watch(ctx, notify, func(readers []Reader) error {
 		var err error
-		found, err = c.choose(readers)
+		found, err = c.take(readers)
 		return err
 	})
 	return found, err
 }
 
-// WaitRemoved waits until no card lies on a reader, or the reader is gone.
+// WaitRemoved waits until the card that [Client.Present] or [Client.Wait] last gave on a reader is gone: none lies there, another one
+// does, or the reader is gone.
 func (c *Client) WaitRemoved(ctx context.Context, reader string) error {
+	c.mu.Lock()
+	events, known := c.events[reader]
+	c.mu.Unlock()
 	return c.watch(ctx, nil, func(readers []Reader) error {
 		for _, r := range readers {
-			if r.Name == reader && r.Present {
-				return trouble(SeveralCards, reader, nil, "the card still lies there")
+			if r.Name != reader || !r.Present {
+				continue
+			}
+			if !known {
+				events, known = r.events, true
+			}
+			if r.events == events {
+				return trouble(ReaderBusy, reader, nil, "the card still lies there")
 			}
 		}
 		return nil

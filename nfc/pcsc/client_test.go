@@ -295,7 +295,20 @@ func TestWait(t *testing.T) {
 		if err := client.WaitRemoved(t.Context(), acr); err != nil || time.Since(start) < time.Second || time.Since(start) > 3*time.Second {
 			t.Errorf("removed: %v after %v", err, time.Since(start))
 		}
+		// One card after another, faster than anybody looks.
 		f.lay(reader, ok)
+		if _, err := client.Present(t.Context()); err != nil {
+			t.Error(err)
+		}
+		f.change(func() { reader.events += 2 })
+		start = time.Now()
+		if err := client.WaitRemoved(t.Context(), acr); err != nil || time.Since(start) > time.Second {
+			t.Errorf("exchanged: %v after %v", err, time.Since(start))
+		}
+		f.lay(reader, ok)
+		if _, err := client.Present(t.Context()); err != nil {
+			t.Error(err)
+		}
 		go func() { time.Sleep(time.Second); f.change(func() { f.list = nil }) }()
 		if err := client.WaitRemoved(t.Context(), acr); err != nil {
 			t.Errorf("unplugged: %v", err)

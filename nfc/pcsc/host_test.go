@@ -310,6 +310,41 @@ func TestHostTwoReads(t *testing.T) {
 	})
 }
 
+// TestHostNextCard lays one card after another: a card that stays is not taken for the next one, one that was exchanged is.
+func TestHostNextCard(t *testing.T) {
+	emulate.Isolated(t, emulate.FixtureConfig{}, func(t *testing.T, f *emulate.Fixture) {
+		client := New(Options{AllowVirtual: true})
+		for range 2 {
+			chip, public := pivChip(t)
+			plug := f.Insert(t, 0, chip)
+			if _, err := client.Wait(t.Context(), nil); err != nil {
+				t.Fatal(err)
+			}
+			if err := client.Read(t.Context(), f.Reader(0), func(ctx context.Context, card nfc.Card) error { return readPIV(ctx, card, public) }); err != nil {
+				t.Error(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			if err := client.WaitRemoved(ctx, f.Reader(0)); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("the card lies there: %v", err)
+			}
+			cancel()
+			if err := plug.Remove(); err != nil {
+				t.Error(err)
+			}
+			next, _ := pivChip(t)
+			other := f.Insert(t, 0, next)
+			start := time.Now()
+			if err := client.WaitRemoved(t.Context(), f.Reader(0)); err != nil || time.Since(start) > time.Second {
+				t.Errorf("exchanged: %v after %v", err, time.Since(start))
+			}
+			_ = other.Remove()
+			if err := client.WaitRemoved(t.Context(), f.Reader(0)); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
 // TestHostWaitInterrupted ends a wait as an interrupt does.
 func TestHostWaitInterrupted(t *testing.T) {
 	emulate.Isolated(t, emulate.FixtureConfig{}, func(t *testing.T, f *emulate.Fixture) {
