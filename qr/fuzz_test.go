@@ -59,9 +59,9 @@ func FuzzReadImage(f *testing.F) {
 // FuzzReadGrey feeds any pixels.
 func FuzzReadGrey(f *testing.F) {
 	g := mustGrey(f, "SID1:FUZZ", 1)
-	f.Add(uint16(g.w), g.pix)
+	f.Add(uint16(g.Rect.Dx()), g.Pix)
 	g = mustGrey(f, "SID1:FUZZ", 3)
-	f.Add(uint16(g.w), g.pix)
+	f.Add(uint16(g.Rect.Dx()), g.Pix)
 	f.Add(uint16(1), []byte{0, 255})
 	f.Fuzz(func(t *testing.T, width uint16, pix []byte) {
 		w := int(width)

@@ -1,6 +1,9 @@
 package qr
 
-import "github.com/posvid/posvid/qr/source"
+import (
+	"github.com/posvid/posvid/qr/detect"
+	"github.com/posvid/posvid/qr/source"
+)
 
 // Limits of this package. A symbol or a picture beyond one of them is refused
 // before anything of its size is allocated.
@@ -26,21 +29,14 @@ const (
 
 	// DefaultMaxCodes is the largest number of codes that ReadImage returns from
 	// one picture when its caller names no limit.
-	DefaultMaxCodes = 64
+	DefaultMaxCodes = detect.DefaultMaxCodes
 )
 
 const (
 	quietZone    = 4  // modules that ISO/IEC 18004, Section 6.3.8 wants on each side
-	defaultScale = 8  // pixels a module: a phone's camera and a 203 dpi printer both resolve it
 	minSize      = 21 // modules along a side of version 1
 	maxSize      = 177
-
-	maxRungPixels  = 6 << 20 // larger pictures are halved before the robust rungs look at them
-	maxUpPixels    = 3 << 19 // larger pictures are not doubled
-	maxCentres     = 128     // finder patterns considered in one look at a picture
-	maxTriples     = 4096    // corner triples weighed in one look at a picture
-	maxAttempts    = 256     // grids decoded in one look at a picture
-	maxDarkPercent = 8       // differing modules of the fixed patterns, in percent, of a clean symbol
+	defaultScale = 8 // pixels a module: a phone's camera and a 203 dpi printer both resolve it
 )
 
 // Limits bounds the work of ReadImage. The zero value of a field means the

@@ -1,19 +1,19 @@
 package qr
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"image"
-	"slices"
+	"time"
 
+	"github.com/posvid/posvid/qr/detect"
 	"github.com/posvid/posvid/qr/source"
 )
 
 // Errors of ReadImage; those of the picture file are qr/source's.
 var (
 	// ErrNoCode reports a picture in which no QR code was found.
-	ErrNoCode = errors.New("no QR code found in the picture")
+	ErrNoCode = detect.ErrNoCode
 	// ErrTooLarge reports a file with more bytes than the limit.
 	ErrTooLarge = source.ErrTooLarge
 	// ErrTooManyPixels reports a picture with more pixels than the limit. Its
@@ -28,22 +28,13 @@ var (
 )
 
 // Point is a place in a picture, in pixels from its upper left corner.
-type Point struct{ X, Y float64 }
+type Point = detect.Point
 
-// Quad is the outline of a symbol without its quiet zone: the upper left,
-// upper right, lower right and lower left corner of the symbol as it would be
-// printed, wherever they lie in the picture. It is an estimate.
-type Quad [4]Point
+// Quad is the outline of a symbol without its quiet zone.
+type Quad = detect.Quad
 
 // Result is one code found in a picture.
-type Result struct {
-	// Text is what the code says: any text at all, from anyone at all.
-	Text string
-	Quad Quad
-	// Rung names the step that read it: pure, clean, hybrid, half, global,
-	// double, clean-inverted, inverted, quarter (docs/spec/qr.md, Reading).
-	Rung string
-}
+type Result = detect.Result
 
 // ReadOptions says how far ReadImage goes.
 type ReadOptions struct {
@@ -51,6 +42,9 @@ type ReadOptions struct {
 	// CleanOnly stops after the steps for pictures made by a computer:
 	// drawn files, screenshots, rendered pages.
 	CleanOnly bool
+	// Deadline ends the search; what was read until then is returned. Zero: the
+	// work is bounded by counts only and the same on every machine.
+	Deadline time.Time
 }
 
 // ReadImage finds the QR codes in a PNG, JPEG, WebP or GIF picture; of an
@@ -67,62 +61,23 @@ func ReadImage(data []byte, opt ReadOptions) ([]Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("qr: %w", err)
 	}
-	return readGrey(greyOf(g), opt)
+	return ReadGrey(g, opt)
 }
 
 // ReadGrey finds the QR codes in a decoded grey picture, as ReadImage does
 // after decoding. Its pixels must not change during the call.
 func ReadGrey(img *image.Gray, opt ReadOptions) ([]Result, error) {
-	if img == nil || img.Rect.Empty() {
-		return nil, fmt.Errorf("qr: empty picture: %w", ErrNoCode)
-	}
 	limits := opt.Limits.withDefaults()
-	w, h := img.Rect.Dx(), img.Rect.Dy()
-	if w > limits.MaxPixels/h {
-		return nil, fmt.Errorf("qr: %d × %d pixels, limit %d: %w", w, h, limits.MaxPixels, ErrTooManyPixels)
-	}
-	return readGrey(greyOf(img), opt)
-}
-
-func readGrey(g *grey, opt ReadOptions) ([]Result, error) {
-	limits := opt.Limits.withDefaults()
-	results, broken := climb(g, opt.CleanOnly)
-	if len(results) == 0 {
-		if broken != nil {
-			return nil, broken
-		}
-		return nil, fmt.Errorf("qr: %d × %d pixels: %w", g.w, g.h, ErrNoCode)
-	}
-	results = settle(results)
-	if len(results) > limits.MaxCodes {
-		results = results[:limits.MaxCodes]
+	results, err := detect.Read(img, detect.Options{
+		Deadline: opt.Deadline, MaxPixels: limits.MaxPixels, MaxCodes: limits.MaxCodes, CleanOnly: opt.CleanOnly,
+	})
+	switch {
+	case errors.Is(err, detect.ErrTooManyPixels): // one name each, whichever package says so
+		return nil, fmt.Errorf("qr: %w: %w", ErrTooManyPixels, err)
+	case errors.Is(err, detect.ErrDecoder):
+		return nil, fmt.Errorf("qr: %w: %w", ErrDecoder, err)
+	case err != nil:
+		return nil, fmt.Errorf("qr: %w", err)
 	}
 	return results, nil
-}
-
-// settle puts results into reading order and keeps the first of equal texts.
-func settle(results []Result) []Result {
-	slices.SortStableFunc(results, func(a, b Result) int {
-		ax, ay := a.Quad.corner()
-		bx, by := b.Quad.corner()
-		return cmp.Or(cmp.Compare(ay, by), cmp.Compare(ax, bx), cmp.Compare(a.Text, b.Text))
-	})
-	seen := make(map[string]bool, len(results))
-	return slices.DeleteFunc(results, func(r Result) bool {
-		if seen[r.Text] {
-			return true
-		}
-		seen[r.Text] = true
-		return false
-	})
-}
-
-// corner returns the upper left corner of the box around q, in whole pixels so
-// that the order of codes in one row does not hang on rounding.
-func (q Quad) corner() (x, y int) {
-	fx, fy := q[0].X, q[0].Y
-	for _, p := range q[1:] {
-		fx, fy = min(fx, p.X), min(fy, p.Y)
-	}
-	return int(fx), int(fy)
 }

@@ -17,7 +17,8 @@ type view struct {
 	bw, bh    int
 
 	how   binariser
-	noise int // standard deviation of the calmer parts, in grey levels
+	even  float64 // share of blocks of one colour
+	noise int     // standard deviation of the calmer parts, in grey levels
 }
 
 const (
@@ -120,6 +121,7 @@ func (v *view) setThresholds(how binariser) {
 	for left := len(blocks) / 4; v.noise < 63 && left > calm[v.noise]; v.noise++ {
 		left -= calm[v.noise]
 	}
+	v.even = float64(calm[0]) / float64(len(blocks))
 	flat := int32(max(5, 2*v.noise))
 	flat *= flat
 	// Sums and extremes over the blocks around: along rows, then down columns.

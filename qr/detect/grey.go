@@ -1,10 +1,6 @@
 package detect
 
-import (
-	"image"
-
-	"github.com/posvid/posvid/qr/source"
-)
+import "image"
 
 // grey is a picture of 8-bit luminance without padding, 0 is black.
 type grey struct {
@@ -12,13 +8,17 @@ type grey struct {
 	pix  []byte
 }
 
-// greyOf converts any picture; a transparent pixel is white.
-func greyOf(img image.Image) *grey {
-	m, ok := img.(*image.Gray)
-	if !ok || m.Stride != m.Rect.Dx() || m.Rect.Empty() {
-		m = source.Grey(img)
+// greyOf gives a picture's pixels, copied only where rows are padded.
+func greyOf(img *image.Gray) *grey {
+	w, h := img.Rect.Dx(), img.Rect.Dy()
+	if img.Stride == w {
+		return &grey{w: w, h: h, pix: img.Pix[:w*h]}
 	}
-	return &grey{w: m.Rect.Dx(), h: m.Rect.Dy(), pix: m.Pix[:m.Rect.Dx()*m.Rect.Dy()]}
+	g := &grey{w: w, h: h, pix: make([]byte, w*h)}
+	for y := range h {
+		copy(g.pix[y*w:][:w], img.Pix[y*img.Stride:])
+	}
+	return g
 }
 
 // halved returns the picture at half its width and height, each pixel the mean
@@ -64,13 +64,4 @@ func neighbours(i, n int) (near, far int) {
 		return near, max(near-1, 0)
 	}
 	return near, min(near+1, n-1)
-}
-
-// inverted returns the negative.
-func (g *grey) inverted() *grey {
-	n := &grey{w: g.w, h: g.h, pix: make([]byte, len(g.pix))}
-	for i, v := range g.pix {
-		n.pix[i] = 255 - v
-	}
-	return n
 }

@@ -500,5 +500,5 @@ func rungName(i int) string {
 func (s *search) grainy() bool {
 	v := s.views[0]
 	v.setThresholds(byBoth)
-	return v.noise >= 2 && v.noise < 30
+	return v.noise >= 2 && v.noise < 30 && v.even < 0.02
 }
