@@ -20,7 +20,7 @@ FUZZ_SECONDS ?= 60
 FUZZ_EACH ?= 60
 CRASH_CYCLES ?= 10000
 
-.PHONY: build demo test vectors vectors-check fuzz fuzz-short bench crash cover clean lint wasm cross test-deps
+.PHONY: build demo test vectors vectors-check fuzz fuzz-short bench qr-score crash cover clean lint wasm cross test-deps
 
 build:
 	$(BUILD) -trimpath -o $(BIN)/posvid ./cmd/posvid
@@ -69,6 +69,13 @@ fuzz-short:
 
 bench: build
 	$(BIN)/posvid bench
+
+# Reads camera-like frames with our detector, with plain gozxing and with zbarimg, side by side, and holds ours to the bars.
+qr-score:
+	rm -rf $(BIN)/frames
+	$(GO) run ./qr/detect/frames -out $(BIN)/frames -set webcam,1080p,goodlight,paper,screenshot
+	$(GO) run ./qr/detect/score $(BIN)/frames --bar webcam=92 --bar 1080p=94 --bar goodlight=98 --bar paper=99 --bar screenshot=100 \
+		--bar all:false=0 --bar webcam:median_ms=20 --bar webcam:p95_ms=150 --bar webcam:gozxing=33..50 --bar webcam:zbar=38..55
 
 crash:
 	$(GO) run -tags crash ./store/crash -cycles $(CRASH_CYCLES)
