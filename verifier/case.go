@@ -160,7 +160,7 @@ func (c *Case) ShowCard(number string, expires time.Time, ref credential.StatusR
 }
 
 // Level runs the checks photo and level. Reached is what the signatures carry: a compared photo lifts L2 to L3, and with
-// the card's PIN to L4. Claims may be nil: then only the photo on the plastic can be compared.
+// the card's PIN to L4; nothing lifts L0, which is never accepted. Claims may be nil: then only the photo on the plastic can be compared.
 func (c *Case) Level(reached Level, claims *credential.Claims, pin bool) {
 	if claims == nil {
 		claims = new(credential.Claims)
@@ -172,7 +172,11 @@ func (c *Case) Level(reached Level, claims *credential.Claims, pin bool) {
 		}
 	}
 	c.v.Level = reached
-	if want := max(Level(c.policy.MinLevel), c.in.MinLevel, L1); reached < want {
+	if reached == L0 {
+		c.v.fail(CheckLevel, CardUnproven, locale.Args{})
+		return
+	}
+	if want := max(Level(c.policy.MinLevel), c.in.MinLevel); reached < want {
 		c.v.fail(CheckLevel, LevelTooLow, locale.Args{Level: int(reached), Want: int(want)})
 		return
 	}

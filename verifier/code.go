@@ -91,6 +91,7 @@ const (
 	NonceExpired   Code = "nonce-expired"    // the challenge is older than 60 s
 	NonceUsed      Code = "nonce-used"       // the challenge has been answered, by another code or more than 10 s ago
 	CardUnsigned   Code = "card-unsigned"    // nobody signed the card's own data
+	CardUnproven   Code = "card-unproven"    // nothing of the card but what anyone can copy
 	PhotoMismatch  Code = "photo-mismatch"   // the compared picture is not the signed one
 	LevelTooLow    Code = "level-too-low"    // below what the policy or the caller asks for
 )
@@ -180,6 +181,7 @@ var table = [...]struct {
 	{NonceExpired, CannotConfirm, CauseWrongRequest},
 	{NonceUsed, CannotConfirm, CauseWrongRequest},
 	{CardUnsigned, CannotConfirm, CauseTooWeak},
+	{CardUnproven, CannotConfirm, CauseTooWeak},
 	{PhotoMismatch, CannotConfirm, CauseTooWeak},
 	{LevelTooLow, CannotConfirm, CauseTooWeak},
 

@@ -164,6 +164,8 @@ func detail(c Code, a locale.Args) string {
 		return fmt.Sprintf("same code was read %s ago", a.Shift)
 	case CardUnsigned:
 		return "data of the card are not signed"
+	case CardUnproven:
+		return "card did not prove itself: what was read can be copied"
 	case PhotoMismatch:
 		return "compared picture is not the signed one"
 	case LevelTooLow:

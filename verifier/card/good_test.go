@@ -2,6 +2,8 @@ package card_test
 
 import (
 	"context"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -32,6 +34,13 @@ func TestGoodCards(t *testing.T) {
 		},
 		"UUID only": func(s *emulate.CardSpec) {
 			s.EditCardAuthentication = func(p *emulate.CertificateProfile) { p.FASCN = nil }
+		},
+		"no subject": func(s *emulate.CardSpec) {
+			s.EditCardAuthentication = func(p *emulate.CertificateProfile) {
+				other := emulate.TLV(0xA0, []byte{6, 8, 0x60, 0x86, 0x48, 1, 0x65, 3, 6, 6}, emulate.TLV(0xA0, emulate.TLV(0x04, p.FASCN)))
+				p.Extra = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 17}, Critical: true, Value: emulate.TLV(0x30, other)}}
+				p.Subject, p.FASCN, p.GUID = pkix.Name{}, nil, nil
+			}
 		},
 		"expires today": func(s *emulate.CardSpec) { s.Expires = base.Add(10 * time.Hour) },
 	} {
@@ -132,10 +141,10 @@ func TestLevels(t *testing.T) {
 		{"record of kind card without its key, policy of level 1", low, unbound, verifier.Photo{}, 0, verifier.OK, 1},
 		{"record and its key", w, hybrid, verifier.Photo{}, 0, verifier.OK, 2},
 		{"record, its key and the signed picture", w, hybrid, matched, 3, verifier.OK, 3},
-		{"number", w, number, verifier.Photo{}, 0, verifier.LevelTooLow, 0},
-		{"number, policy of level 1", low, number, plastic, 0, verifier.LevelTooLow, 0},
-		{"certificate without a signature", low, noKey, plastic, 0, verifier.LevelTooLow, 0},
-		{"CHUID alone", low, chuidOnly, plastic, 0, verifier.LevelTooLow, 0},
+		{"number", w, number, verifier.Photo{}, 0, verifier.CardUnproven, 0},
+		{"number, policy of level 1", low, number, plastic, 0, verifier.CardUnproven, 0},
+		{"certificate without a signature", low, noKey, plastic, 0, verifier.CardUnproven, 0},
+		{"CHUID alone", low, chuidOnly, plastic, 0, verifier.CardUnproven, 0},
 	} {
 		in := c.w.input(c.r)
 		in.Photo, in.MinLevel = c.photo, c.min

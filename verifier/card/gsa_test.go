@@ -35,7 +35,7 @@ func vectors(t *testing.T, parts ...string) string {
 var then = time.Date(2020, 6, 1, 12, 0, 0, 0, time.UTC)
 
 // gsaCards are the test cards of the set: what is wrong with each, and the code it gets then and today. Only four cards have a published
-// key; a card without one cannot prove itself, so the best that it reaches is level-too-low. Faults in objects that this check does
+// key; a card without one cannot prove itself, so the best that it reaches is card-unproven. Faults in objects that this check does
 // not read are named, and the card is judged by what is read.
 var gsaCards = []struct {
 	folder      string
@@ -43,43 +43,43 @@ var gsaCards = []struct {
 	then, today verifier.Code
 }{
 	{"01_Golden_PIV", "nothing", verifier.OK, verifier.OK},
-	{"02_Golden_PIV-I", "nothing, no published key", verifier.LevelTooLow, verifier.LevelTooLow},
+	{"02_Golden_PIV-I", "nothing, no published key", verifier.CardUnproven, verifier.CardUnproven},
 	{"04_Tampered_CHUID", "FASC-N changed after signing", verifier.CardSignature, verifier.CardSignature},
 	{"05_Tampered_Certificates", "certificates changed after signing", verifier.CardCertificate, verifier.CardCertificate},
-	{"06_Tampered_PHOTO", "the face, which is not read", verifier.LevelTooLow, verifier.LevelTooLow},
-	{"07_Tampered_Fingerprints", "the fingerprints, which are not read", verifier.LevelTooLow, verifier.LevelTooLow},
+	{"06_Tampered_PHOTO", "the face, which is not read", verifier.CardUnproven, verifier.CardUnproven},
+	{"07_Tampered_Fingerprints", "the fingerprints, which are not read", verifier.CardUnproven, verifier.CardUnproven},
 	{"08_Tampered_Security_Object", "signature of the security object", verifier.CardSignature, verifier.CardSignature},
 	{"10_Expired_Cert_Signer", "the certificates' authority expired in 2013", verifier.Expired, verifier.Expired},
 	{"11_Certs_Expire_after_CHUID", "certificates to 2032, CHUID to 2024", verifier.CardRules, verifier.Expired},
 	{"13_Certs_are_expired", "certificates ended in 2014", verifier.Expired, verifier.Expired},
 	{"14_Expired_CHUID", "CHUID ended in 2017", verifier.Expired, verifier.Expired},
 	{"15_CHUID_FASCN_mismatch", "FASC-N of CHUID and certificate differ", verifier.CardBinding, verifier.CardBinding},
-	{"17_PHOTO_FASCN_mismatch", "FASC-N of the face, which is not read", verifier.LevelTooLow, verifier.LevelTooLow},
-	{"18_Fingerprints_FASCN_mismatch", "FASC-N of the fingerprints, which are not read", verifier.LevelTooLow, verifier.LevelTooLow},
+	{"17_PHOTO_FASCN_mismatch", "FASC-N of the face, which is not read", verifier.CardUnproven, verifier.CardUnproven},
+	{"18_Fingerprints_FASCN_mismatch", "FASC-N of the fingerprints, which are not read", verifier.CardUnproven, verifier.CardUnproven},
 	{"19_CHUID_UUID_mismatch", "GUID of CHUID and certificate differ", verifier.CardBinding, verifier.CardBinding},
 	{"21_PHOTO_UUID_mismatch", "GUID of the face, which is not read; but the certificate outlives the card by 27 days", verifier.CardRules, verifier.CardRules},
 	{"22_Fingerprints_UUID_mismatch", "GUID of the fingerprints, which are not read; but the certificate outlives the card by 27 days", verifier.CardRules, verifier.CardRules},
 	{"23_Public_Private_Key_mismatch", "key 9E is not the certificate's", verifier.CardKey, verifier.CardKey},
-	{"25_Disco_Object_Not_Present", "no discovery object: it is optional", verifier.LevelTooLow, verifier.LevelTooLow},
-	{"26_Disco_Object_Present_App_PIN_Only", "nothing, no published key", verifier.LevelTooLow, verifier.LevelTooLow},
-	{"27_Disco_Object_Present_App_PIN_Primary", "nothing, no published key", verifier.LevelTooLow, verifier.LevelTooLow},
+	{"25_Disco_Object_Not_Present", "no discovery object: it is optional", verifier.CardUnproven, verifier.CardUnproven},
+	{"26_Disco_Object_Present_App_PIN_Only", "nothing, no published key", verifier.CardUnproven, verifier.CardUnproven},
+	{"27_Disco_Object_Present_App_PIN_Primary", "nothing, no published key", verifier.CardUnproven, verifier.CardUnproven},
 	{"38_Bad_Hash_in_Sec_Object", "hash of the printed information", verifier.CardSignature, verifier.CardSignature},
-	{"41_Re-keyed_Card", "nothing, no published key", verifier.LevelTooLow, verifier.LevelTooLow},
-	{"42_OCSP_Expired", "the OCSP responder, which is not asked", verifier.LevelTooLow, verifier.LevelTooLow},
-	{"44_OCSP_revoked_wo_nocheck", "the OCSP responder, which is not asked", verifier.LevelTooLow, verifier.LevelTooLow},
-	{"45_OCSP_Invalid_Signature", "the OCSP responder, which is not asked", verifier.LevelTooLow, verifier.LevelTooLow},
+	{"41_Re-keyed_Card", "nothing, no published key", verifier.CardUnproven, verifier.CardUnproven},
+	{"42_OCSP_Expired", "the OCSP responder, which is not asked", verifier.CardUnproven, verifier.CardUnproven},
+	{"44_OCSP_revoked_wo_nocheck", "the OCSP responder, which is not asked", verifier.CardUnproven, verifier.CardUnproven},
+	{"45_OCSP_Invalid_Signature", "the OCSP responder, which is not asked", verifier.CardUnproven, verifier.CardUnproven},
 	{"46_Golden_FIPS_201-2_PIV", "nothing", verifier.OK, verifier.OK},
-	{"46_Golden_FIPS_201-2_PIV_ICI_8", "nothing, no published key", verifier.LevelTooLow, verifier.LevelTooLow},
-	{"46_Golden_FIPS_201-2_PIV_ICI_9", "nothing, no published key", verifier.LevelTooLow, verifier.LevelTooLow},
-	{"48_T=0_with_Non-Zero_PPS_LEN_Value", "below the objects: the protocol of a contact reader", verifier.LevelTooLow, verifier.LevelTooLow},
-	{"49_FIPS_201-2_Facial_Image_CBEFF_Expired", "the face, which is not read", verifier.LevelTooLow, verifier.LevelTooLow},
-	{"50_FIPS_201-2_Facial_Image_CBEFF_Expires_before_CHUID", "the face, which is not read", verifier.LevelTooLow, verifier.LevelTooLow},
-	{"51_FIPS_201-2_Fingerprint_CBEFF_Expired", "the fingerprints, which are not read", verifier.LevelTooLow, verifier.LevelTooLow},
-	{"52_FIPS_201-2_Fingerprint_CBEFF_Expires_before_CHUID", "the fingerprints, which are not read", verifier.LevelTooLow, verifier.LevelTooLow},
+	{"46_Golden_FIPS_201-2_PIV_ICI_8", "nothing, no published key", verifier.CardUnproven, verifier.CardUnproven},
+	{"46_Golden_FIPS_201-2_PIV_ICI_9", "nothing, no published key", verifier.CardUnproven, verifier.CardUnproven},
+	{"48_T=0_with_Non-Zero_PPS_LEN_Value", "below the objects: the protocol of a contact reader", verifier.CardUnproven, verifier.CardUnproven},
+	{"49_FIPS_201-2_Facial_Image_CBEFF_Expired", "the face, which is not read", verifier.CardUnproven, verifier.CardUnproven},
+	{"50_FIPS_201-2_Facial_Image_CBEFF_Expires_before_CHUID", "the face, which is not read", verifier.CardUnproven, verifier.CardUnproven},
+	{"51_FIPS_201-2_Fingerprint_CBEFF_Expired", "the fingerprints, which are not read", verifier.CardUnproven, verifier.CardUnproven},
+	{"52_FIPS_201-2_Fingerprint_CBEFF_Expires_before_CHUID", "the fingerprints, which are not read", verifier.CardUnproven, verifier.CardUnproven},
 	{"54_Golden_FIPS_201-2_NFI_PIV-I", "nothing", verifier.OK, verifier.OK},
-	{"55_FIPS_201-2_Missing_Security_Object", "no security object: what it lists is not read", verifier.LevelTooLow, verifier.LevelTooLow},
-	{"56_FIPS_201-2_Signer_Expires", "signer and certificate ended in 2020", verifier.LevelTooLow, verifier.Expired},
-	{"59_Valid_CBEFF_for_Card_51", "nothing, no published key", verifier.LevelTooLow, verifier.LevelTooLow},
+	{"55_FIPS_201-2_Missing_Security_Object", "no security object: what it lists is not read", verifier.CardUnproven, verifier.CardUnproven},
+	{"56_FIPS_201-2_Signer_Expires", "signer and certificate ended in 2020", verifier.CardUnproven, verifier.Expired},
+	{"59_Valid_CBEFF_for_Card_51", "nothing, no published key", verifier.CardUnproven, verifier.CardUnproven},
 }
 
 // gsaTrust are the authorities of the set, and a carrier table that has every card of it.
@@ -145,11 +145,11 @@ func TestGSACards(t *testing.T) {
 			}
 			for _, check := range v.Card {
 				// All but the proof of the key has to be in order before a card counts as lacking only that.
-				if want == verifier.LevelTooLow && check.Result == verifier.Fail && check.Name != "level" {
+				if want == verifier.CardUnproven && check.Result == verifier.Fail && check.Name != "level" {
 					t.Errorf("%s: %s fails with %s", row.folder, check.Name, check.Code)
 				}
 			}
-			if want == verifier.LevelTooLow || want == verifier.OK {
+			if want == verifier.CardUnproven || want == verifier.OK {
 				for _, name := range []string{"card-path", "card-purpose", "card-crl", "card-signer", "card-data", "card-binding", "validity", "card-carrier", "status"} {
 					if got := result(t, v, name).Result; got != verifier.Pass {
 						t.Errorf("%s: %s %s", row.folder, name, got)

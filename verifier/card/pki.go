@@ -285,6 +285,16 @@ func cardAuthFlaw(c *x509.Certificate) bool {
 		c.KeyUsage != x509.KeyUsageDigitalSignature || len(c.Policies) == 0 || c.IsCA || !knownKey(c.PublicKey)
 }
 
+// parseCardCertificate reads the certificate of a card. One without a subject has a critical subjectAltName, which
+// crypto/x509 does not handle when nothing but a FASC-N is in it; cardNames does.
+func parseCardCertificate(der []byte) (*x509.Certificate, error) {
+	c, err := x509.ParseCertificate(der)
+	if err == nil {
+		c.UnhandledCriticalExtensions = slices.DeleteFunc(c.UnhandledCriticalExtensions, oidSubjectAltName.Equal)
+	}
+	return c, err
+}
+
 // knownKey reports whether a card may have a key: P-256, P-384, RSA-2048 or RSA-3072.
 func knownKey(key crypto.PublicKey) bool {
 	_, err := nfc.AlgorithmOf(key)

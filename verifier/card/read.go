@@ -168,7 +168,7 @@ func certificateOf(container []byte) *x509.Certificate {
 	if err != nil {
 		return nil
 	}
-	c, err := x509.ParseCertificate(der)
+	c, err := parseCardCertificate(der)
 	if err != nil {
 		return nil
 	}

@@ -197,7 +197,7 @@ func (j *judge) parse() {
 	if r.Certificate != nil {
 		der, err := nfc.ParseCertificate(r.Certificate)
 		if err == nil {
-			j.certificate, err = x509.ParseCertificate(der)
+			j.certificate, err = parseCardCertificate(der)
 		}
 		if err != nil {
 			j.certificate, ok = nil, false
@@ -252,11 +252,12 @@ func (j *judge) judgePIV() verifier.Verdict {
 	for _, name := range []string{checkRead, checkPath, checkPurpose, checkSigner, checkData, checkBinding, checkKey} {
 		proven = proven && j.Passed(name)
 	}
-	entitled := proven && found && j.Passed(checkRight)
 	level := verifier.L0
-	switch {
-	case entitled:
+	if proven && (j.Passed(checkRight) || !found) {
 		level = verifier.L2
+	}
+	switch {
+	case proven && j.Passed(checkRight):
 		j.ShowIssuer(body, authorityID(certified.chain[1]))
 		j.ShowCard(j.number(), j.expiry(), status)
 	case found && j.certificate == nil:
