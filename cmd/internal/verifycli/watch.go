@@ -199,6 +199,13 @@ func (p *Program) health(state *checkpoint.State, at time.Time) watch.Health {
 		h.Bundle, h.Issued, h.Expires = b.Number(), b.IssuedAt(), b.ExpiresAt()
 		h.Limit = b.Policy().For(info.Class).StatusAge
 	}
+	if packs, err := state.PhotoPacks(); err == nil {
+		for _, pack := range packs {
+			if pack.Err == nil && (h.Photos.IsZero() || pack.IssuedAt.Before(h.Photos)) {
+				h.Photos = pack.IssuedAt
+			}
+		}
+	}
 	probe := state.Verify(verifier.Input{At: at, Unread: true}, checkpoint.Gate{})
 	for _, check := range [...]int{verifier.CheckRoot, verifier.CheckBundle, verifier.CheckClock} {
 		if c := probe.Checks[check]; c.Result == verifier.Fail {
@@ -220,20 +227,11 @@ func (p *Program) health(state *checkpoint.State, at time.Time) watch.Health {
 	return h
 }
 
-// attachPhotos lets the screen show portraits from the installed packs.
+// attachPhotos lets the screen show portraits from the packs that are installed, now or later.
 func (p *Program) attachPhotos(d *watch.Device, state *checkpoint.State, key keys.VerifierPrivateKey) {
-	env := p.Env
-	packs, err := state.PhotoPacks()
-	switch {
-	case err != nil:
-		d.NoPhoto = env.T("тека стану не читається", "the state folder cannot be read")
-	case len(packs) == 0:
-		d.NoPhoto = env.T("пакета світлин не встановлено (posvid-verify photos install)", "no photo pack is installed (posvid-verify photos install)")
-	default:
-		d.Photo = func(hash [20]byte) ([]byte, error) {
-			data, err := state.Photo(hash, key, env.Now())
-			return data, p.photoWords(err)
-		}
+	d.Photo = func(hash [20]byte) ([]byte, error) {
+		data, err := state.Photo(hash, key, p.Env.Now())
+		return data, p.photoWords(err)
 	}
 }
 

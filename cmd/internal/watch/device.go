@@ -69,6 +69,7 @@ type Health struct {
 	Issued  time.Time     // of the bundle
 	Expires time.Time     // of the bundle
 	Limit   time.Duration // how old the data may be before nothing is confirmed; 0 when not known
+	Photos  time.Time     // of the oldest photo pack; zero when there is none
 }
 
 // Item is what a source gives: texts that it read at one moment, or a word about itself.
@@ -116,6 +117,6 @@ type Config struct {
 // picture is a decoded portrait.
 type picture struct {
 	jpeg []byte
-	img  image.Image
+	img  *image.RGBA
 	hash [20]byte
 }

@@ -21,6 +21,7 @@ import (
 // Times of the screen (docs/spec/watch.md, Section 4).
 const (
 	dwell      = 20 * time.Second // a verdict leaves the screen by itself
+	dwellFace  = time.Minute      // as dwell, for an answer whose face is still to be compared
 	holdAccept = 2 * time.Second  // an acceptance is not replaced sooner
 	holdOther  = 4 * time.Second  // any other verdict is not replaced sooner
 	inView     = 3 * time.Second  // a code not seen for so long has left the camera's view
@@ -218,6 +219,9 @@ type Model struct {
 	sound    bool
 	quitting bool
 
+	drawn *tea.View // the screen as it is; nil when something has changed since
+	same  bool      // the message at hand changes nothing on the screen
+
 	after func(time.Duration, tea.Msg) tea.Cmd // a message later
 }
 
@@ -305,13 +309,19 @@ func detailOf(r any) string {
 func (m *Model) Update(msg tea.Msg) (model tea.Model, cmd tea.Cmd) {
 	defer func() {
 		if r := recover(); r != nil {
+			m.drawn = nil
 			model, cmd = m, m.broken(detailOf(r))
 			if _, tick := msg.(beatMsg); tick {
 				cmd = tea.Batch(cmd, m.heartbeat())
 			}
 		}
 	}()
-	return m, m.update(msg)
+	m.same = false
+	cmd = m.update(msg)
+	if !m.same {
+		m.drawn = nil
+	}
+	return m, cmd
 }
 
 // broken shows a fault of the screen itself.
@@ -414,7 +424,7 @@ func (m *Model) tick(now time.Time) tea.Cmd {
 			c.shown = now
 		case len(m.pending) > 0 && held >= hold(c) && m.over != overConfirm:
 			cmds = append(cmds, m.next(now))
-		case held >= dwell && m.over != overConfirm && m.over != overPhoto:
+		case held >= stay(c) && m.over != overConfirm && m.over != overPhoto:
 			m.leave()
 		}
 	}
@@ -440,6 +450,13 @@ func (m *Model) tick(now time.Time) tea.Cmd {
 		cmds = append(cmds, m.look())
 	}
 	return tea.Batch(cmds...)
+}
+
+func stay(c *card) time.Duration {
+	if v := c.verdict(); v != nil && v.Answered && v.Code == verifier.LevelTooLow {
+		return dwellFace
+	}
+	return dwell
 }
 
 func hold(c *card) time.Duration {
@@ -827,7 +844,10 @@ func (m *Model) press(msg tea.KeyPressMsg, now time.Time) tea.Cmd {
 		}
 		return nil
 	case key.Text != "" && key.Mod&(tea.ModCtrl|tea.ModAlt|tea.ModMeta|tea.ModSuper|tea.ModHyper) == 0:
+		// The screen is asked for after each of the hundreds of keys of a scan: it is drawn only when it changes.
+		long := m.burst.long()
 		m.burst.key(key.Text, now)
+		m.same = long == m.burst.long()
 		return m.rearm()
 	case key.Code == tea.KeyEscape:
 		m.burst.reset(time.Time{})

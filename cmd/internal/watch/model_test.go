@@ -45,7 +45,8 @@ type rig struct {
 func newRig(t testing.TB, change ...func(*Config)) *rig {
 	t.Helper()
 	r := &rig{t: t, now: start, verdicts: map[string]verifier.Verdict{}, photos: map[[20]byte][]byte{},
-		health: Health{Name: "Вхід № 1", Bundle: 14, Issued: start.Add(-2 * time.Hour), Expires: start.Add(6 * 24 * time.Hour), Limit: 24 * time.Hour}}
+		health: Health{Name: "Вхід № 1", Bundle: 14, Issued: start.Add(-2 * time.Hour), Expires: start.Add(6 * 24 * time.Hour), Limit: 24 * time.Hour,
+			Photos: start.Add(-3 * 24 * time.Hour)}}
 	r.judge = func(q Question) verifier.Verdict {
 		if v, ok := r.verdicts[q.Text]; ok {
 			return v
@@ -198,6 +199,7 @@ func (r *rig) see(texts ...string) { r.t.Helper(); r.send(itemMsg{"/dev/video0",
 // screen is the text on the screen.
 func (r *rig) screen() string {
 	r.t.Helper()
+	r.m.drawn = nil // tests reach into the model
 	return strings.ReplaceAll(ansi.Strip(r.m.View().Content), "\u00a0", " ")
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"image/draw"
 	"image/jpeg"
 	"strings"
 )
@@ -41,7 +42,17 @@ func openPicture(data []byte, want [20]byte) (*picture, error) {
 	if err != nil {
 		return nil, fmt.Errorf("watch: picture: %w", err)
 	}
-	return &picture{jpeg: data, img: img, hash: want}, nil
+	dots := image.NewRGBA(img.Bounds())
+	draw.Draw(dots, dots.Rect, img, img.Bounds().Min, draw.Src)
+	switch img := img.(type) { // the first decoding is not left behind
+	case *image.YCbCr:
+		clear(img.Y)
+		clear(img.Cb)
+		clear(img.Cr)
+	case *image.Gray:
+		clear(img.Pix)
+	}
+	return &picture{jpeg: data, img: dots, hash: want}, nil
 }
 
 // wipe overwrites what can be overwritten of a portrait.
@@ -50,13 +61,8 @@ func (p *picture) wipe() {
 		return
 	}
 	clear(p.jpeg)
-	switch img := p.img.(type) {
-	case *image.YCbCr:
-		clear(img.Y)
-		clear(img.Cb)
-		clear(img.Cr)
-	case *image.Gray:
-		clear(img.Pix)
+	if p.img != nil {
+		clear(p.img.Pix)
 	}
 	p.img, p.hash = nil, [20]byte{}
 }
@@ -85,8 +91,8 @@ func (p *picture) scaled(w, h int) [][3]uint8 {
 			var r, g, b, n uint32
 			for sy := y0; sy < max(y1, y0+1); sy++ {
 				for sx := x0; sx < max(x1, x0+1); sx++ {
-					cr, cg, cb, _ := p.img.At(sx, sy).RGBA()
-					r, g, b, n = r+cr>>8, g+cg>>8, b+cb>>8, n+1
+					dot := p.img.Pix[p.img.PixOffset(sx, sy):]
+					r, g, b, n = r+uint32(dot[0]), g+uint32(dot[1]), b+uint32(dot[2]), n+1
 				}
 			}
 			out[y*w+x] = [3]uint8{uint8(r / n), uint8(g / n), uint8(b / n)}

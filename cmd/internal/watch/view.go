@@ -98,6 +98,7 @@ func (m *Model) View() (v tea.View) {
 		if r := recover(); r != nil {
 			m.faults++
 			m.detail = detailOf(r)
+			m.drawn = nil
 			v = tea.NewView(locale.Word(m.lang, verifier.CannotConfirm.String()) + "\n" + locale.NextStep(m.lang, string(verifier.Internal)))
 			v.AltScreen = true
 		}
@@ -107,9 +108,14 @@ func (m *Model) View() (v tea.View) {
 		v.AltScreen = true
 		return v
 	}
+	if m.drawn != nil {
+		return *m.drawn
+	}
 	v = tea.NewView(strings.Join(m.screen(), "\n"))
 	v.AltScreen = true
 	v.WindowTitle = "posvid-verify"
+	kept := v
+	m.drawn = &kept
 	return v
 }
 
@@ -405,6 +411,9 @@ func (m *Model) body(c *card, columns int, bare bool) []line {
 			level, _, _ = strings.Cut(level, ":")
 		}
 		add(5, p.faint.Render(level))
+		if c.photo != nil && !m.health.Photos.IsZero() {
+			add(1, p.faint.Render(clip(m.t("світлина з пакета від ", "photo of the pack of ")+locale.Date(m.health.Photos), columns)))
+		}
 		if h.HasPhoto && c.photo == nil {
 			add(1, p.faint.Render(clip(m.whyNoPhotoOf(c), columns)))
 		}
@@ -783,7 +792,14 @@ func (m *Model) deviceLines(p paint) []string {
 	}
 	d := m.config.Device
 	row(m.t("запит", "challenge"), can(d.Challenge != nil, d.NoChallenge))
-	row(m.t("світлини", "photos"), can(d.Photo != nil, d.NoPhoto))
+	switch {
+	case d.Photo != nil && h.Photos.IsZero():
+		row(m.t("світлини", "photos"), can(false, m.t("пакета не встановлено (posvid-verify photos install)", "no pack is installed (posvid-verify photos install)")))
+	case d.Photo != nil:
+		row(m.t("світлини", "photos"), p.good.Render("✔ ")+m.t("пакет від ", "pack of ")+locale.Date(h.Photos))
+	default:
+		row(m.t("світлини", "photos"), can(false, d.NoPhoto))
+	}
 	if m.journal != nil {
 		row(m.t("журнал", "journal"), p.bad.Render("✘ "+clean(m.journal.Error())))
 	} else {
