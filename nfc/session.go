@@ -177,7 +177,8 @@ func (s *Session) Select(ctx context.Context, aid []byte) ([]byte, error) {
 	}
 	if err := r.Err("SELECT " + hexUpper(aid)); err != nil {
 		var refused *StatusError
-		if high := r.Status >> 8; errors.As(err, &refused) && high >= 0x67 && high <= 0x6E {
+		// Readers answer 6300 for cards that take no such commands at all.
+		if high := r.Status >> 8; errors.As(err, &refused) && (high >= 0x67 && high <= 0x6E || r.Status == StatusNotVerified) {
 			refused.kind = ErrNoApplication
 		}
 		return nil, err

@@ -172,7 +172,7 @@ func TestSessionRefusesUse(t *testing.T) {
 
 func TestSelectRefused(t *testing.T) {
 	for answer, want := range map[string]error{"6A82": ErrNoApplication, "6D00": ErrNoApplication, "6E00": ErrNoApplication, "6999": ErrNoApplication,
-		"6982": ErrNoApplication, "6985": ErrNoApplication, "6B00": ErrNoApplication, "6283": nil, "6285": nil, "6400": nil, "6581": nil, "6F00": nil} {
+		"6982": ErrNoApplication, "6985": ErrNoApplication, "6B00": ErrNoApplication, "6300": ErrNoApplication, "6283": nil, "6285": nil, "6400": nil, "6581": nil, "6F00": nil} {
 		s := NewSession(&script{t: t, answers: []string{answer}})
 		_, err := s.Select(t.Context(), pivAID)
 		var refused *StatusError
