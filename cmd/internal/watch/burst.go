@@ -28,7 +28,6 @@ type burst struct {
 	keys  int
 	last  time.Time // of the last key
 	ended time.Time // of the last text
-	enter bool      // the text has its Enter
 }
 
 // key takes a typed text: one key, as the terminal sent it.

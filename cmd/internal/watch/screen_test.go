@@ -1216,7 +1216,7 @@ func FuzzInput(f *testing.F) {
 			rest := string(data[i+1:])
 			switch kind {
 			case 0:
-				r.m.Update(tea.WindowSizeMsg{Width: int(v) - 3, Height: int(data[i]) - 3})
+				r.m.Update(tea.WindowSizeMsg{Width: int(v)%140 - 3, Height: int(data[i+1])%50 - 3})
 			case 1:
 				r.m.Update(tea.PasteMsg{Content: rest})
 			case 2:

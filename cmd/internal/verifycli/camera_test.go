@@ -1,0 +1,136 @@
+package verifycli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"strings"
+	"testing"
+
+	"github.com/posvid/posvid/cmd/internal/cli"
+	"github.com/posvid/posvid/cmd/internal/watch"
+	"github.com/posvid/posvid/qr"
+	"github.com/posvid/posvid/qr/detect"
+	"github.com/posvid/posvid/qr/source"
+)
+
+// reel is a camera that gives what it is loaded with, and then waits for the context.
+type reel struct{ items []source.Item }
+
+func (r *reel) Next(ctx context.Context) (source.Item, error) {
+	if len(r.items) == 0 {
+		<-ctx.Done()
+		return source.Item{}, ctx.Err()
+	}
+	item := r.items[0]
+	r.items = r.items[1:]
+	return item, nil
+}
+
+func (r *reel) Close() error { return nil }
+
+// frame is a picture with a code in it, as a camera would give it.
+func frame(t *testing.T, text string) *image.Gray {
+	t.Helper()
+	symbol, err := qr.Encode(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := symbol.PNG(&b, qr.PNGOptions{Scale: 4}); err != nil {
+		t.Fatal(err)
+	}
+	img, err := source.DecodePicture(b.Bytes(), source.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return img
+}
+
+// TestReadCamera: codes in frames reach the screen, a camera's faults are told in words, and reading goes on (WAT-18).
+func TestReadCamera(t *testing.T) {
+	env := &cli.Env{Lang: "uk"}
+	blank := image.NewGray(image.Rect(0, 0, 320, 240))
+	camera := &reel{items: []source.Item{
+		{Picture: frame(t, "SID1:ABC")},
+		{Err: fmt.Errorf("x: %w", source.ErrUnplugged)},
+		{IsText: true, Text: "never from a camera"},
+		{Picture: blank},
+		{Picture: frame(t, "HTTPS://EXAMPLE.ORG/")},
+	}}
+	ctx, stop := context.WithCancel(context.Background())
+	var items []watch.Item
+	readCamera(ctx, env, camera, func(i watch.Item) {
+		if items = append(items, i); len(items) == 4 {
+			stop()
+		}
+	})
+	stop()
+	if len(items) != 4 || len(items[0].Texts) != 1 || items[0].Texts[0] != "SID1:ABC" || !items[0].Up {
+		t.Fatalf("items %+v", items)
+	}
+	if items[1].Err == nil || !strings.Contains(items[1].Err.Error(), "від'єднано") || items[1].Up {
+		t.Errorf("unplugged: %+v", items[1])
+	}
+	if len(items[2].Texts) != 0 || !items[2].Up || items[2].Seen {
+		t.Errorf("a frame with nothing in it: %+v", items[2])
+	}
+	if len(items[3].Texts) != 1 || items[3].Texts[0] != "HTTPS://EXAMPLE.ORG/" {
+		t.Errorf("after the fault: %+v", items[3])
+	}
+	// A camera that ends is told; attend starts it again.
+	items = nil
+	readCamera(context.Background(), env, closed{}, func(i watch.Item) { items = append(items, i) })
+	if len(items) != 1 || items[0].Err == nil {
+		t.Errorf("a closed camera: %+v", items)
+	}
+}
+
+type closed struct{}
+
+func (closed) Next(context.Context) (source.Item, error) { return source.Item{}, source.ErrClosed }
+func (closed) Close() error                              { return nil }
+
+// TestCameraWords: each fault of a camera and each advice has its words in both languages, and none quotes the system (WAT-18).
+func TestCameraWords(t *testing.T) {
+	for _, lang := range []string{"uk", "en"} {
+		env := &cli.Env{Lang: lang}
+		told := map[string]bool{}
+		for _, err := range []error{source.ErrUnplugged, source.ErrNoCamera, source.ErrCameraDenied, source.ErrCameraBusy, source.ErrNotCamera, source.ErrCameraSystem, errors.New("/dev/x: EIO")} {
+			words := cameraWords(env, fmt.Errorf("source: %w", err)).Error()
+			if words == "" || told[words] || strings.Contains(words, "EIO") {
+				t.Errorf("%v (%s): %q", err, lang, words)
+			}
+			told[words] = true
+		}
+		for _, a := range []detect.Advice{detect.AdviceCloser, detect.AdviceFarther, detect.AdviceStill, detect.AdviceGlare, detect.AdviceLight, detect.AdviceWhole, detect.AdviceUnreadable} {
+			if words := adviceWords(env, a); words == "" || told[words] {
+				t.Errorf("%s (%s): %q", a, lang, words)
+			} else {
+				told[words] = true
+			}
+		}
+		if adviceWords(env, detect.AdviceNotQR) != "" {
+			t.Error("advice where there is no code")
+		}
+	}
+}
+
+// TestCameraSources: which cameras are asked for.
+func TestCameraSources(t *testing.T) {
+	p := &Program{Env: &cli.Env{Lang: "uk"}}
+	for want, names := range map[int][]string{0: {"none"}, 1: nil, 2: {"/dev/video0", "/dev/video2"}} {
+		if got := p.cameraSources(names); len(got) != want {
+			t.Errorf("%v: %d sources", names, len(got))
+		}
+	}
+	var told []watch.Item
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	p.cameraSources([]string{"/dev/no-such-camera\x00"})[0].Run(ctx, func(i watch.Item) { told = append(told, i); stop() })
+	if len(told) == 0 || told[0].Err == nil {
+		t.Errorf("a camera that is not there: %+v", told)
+	}
+}
