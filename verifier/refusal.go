@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/posvid/posvid/crypto/keys"
 	"github.com/posvid/posvid/locale"
 )
 
@@ -42,6 +43,9 @@ func (v *Verdict) refusal() *Refusal {
 	switch r.Code {
 	case IssuerUnknown, BundleTooOld:
 		r.Detail = fmt.Sprintf("issuer key %s not in bundle %d, which is %s old", v.kid, v.Bundle.Number, v.Bundle.Age)
+		if v.Card != nil && v.kid == (keys.KeyID{}) { // of a card that names no key of an issuer, but an authority
+			r.Detail = fmt.Sprintf("authority of the card not in bundle %d, which is %s old", v.Bundle.Number, v.Bundle.Age)
+		}
 	case IssuerSignature, IssuerKeyCompromised, IssuerBody, IssuerKind:
 		r.Detail += fmt.Sprintf(" (key %s, bundle %d)", v.kid, v.Bundle.Number)
 	}

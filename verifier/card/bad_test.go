@@ -129,6 +129,19 @@ func TestBadCards(t *testing.T) {
 	}
 }
 
+// TestErrors: a verdict as an error says what is wrong, and nothing of the card.
+func TestErrors(t *testing.T) {
+	w := newWorld(t, setup{})
+	v := expect(t, w.input(read(personalise(t, pkiForeign, nil))), verifier.IssuerUnknown)
+	if err := v.Err(); !errors.Is(err, verifier.IssuerUnknown) || err.Error() != "verifier: authority of the card not in bundle 1, which is 1h0m0s old [issuer-unknown]" {
+		t.Errorf("%v", err)
+	}
+	v = expect(t, w.input(read(personalise(t, pkiOurs, withGUID(guidRevoked)))), verifier.Revoked)
+	if err := v.Err(); !errors.Is(err, verifier.Revoked) || strings.Contains(err.Error(), hexOf(guidRevoked[:4])) {
+		t.Errorf("%v", err)
+	}
+}
+
 // TestChangedObjects: the objects of a good card with one thing changed on the way.
 func TestChangedObjects(t *testing.T) {
 	w := newWorld(t, setup{})
