@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/posvid/posvid/cmd/internal/cli"
 	"github.com/posvid/posvid/cmd/internal/watch"
 	"github.com/posvid/posvid/qr/detect"
 	"github.com/posvid/posvid/qr/source"
@@ -32,17 +31,17 @@ func (p *Program) cameraSources(names []string) []watch.Source {
 			device := name
 			if name == "auto" {
 				if device = firstCamera(); device == "" {
-					give(watch.Item{Err: p.Env.Err("не знайдено (якщо її й не буде: --camera none)", "none found (if there is to be none: --camera none)")})
+					give(watch.Item{Err: watch.Words{UK: "не знайдено (якщо її й не буде: --camera none)", EN: "none found (if there is to be none: --camera none)"}})
 					return
 				}
 			}
 			camera, err := source.OpenCamera(device, source.CameraOptions{Wait: name != "auto"})
 			if err != nil {
-				give(watch.Item{Err: cameraWords(p.Env, err)})
+				give(watch.Item{Err: cameraWords(err)})
 				return
 			}
 			defer camera.Close()
-			readCamera(ctx, p.Env, camera, give)
+			readCamera(ctx, camera, give)
 		}})
 	}
 	return all
@@ -63,18 +62,18 @@ func firstCamera() string {
 }
 
 // readCamera reads the codes in a camera's frames until the context ends.
-func readCamera(ctx context.Context, env *cli.Env, camera source.Source, give func(watch.Item)) {
+func readCamera(ctx context.Context, camera source.Source, give func(watch.Item)) {
 	var explained time.Time
 	for {
 		item, err := camera.Next(ctx)
 		switch {
 		case err != nil:
 			if ctx.Err() == nil {
-				give(watch.Item{Err: cameraWords(env, err)})
+				give(watch.Item{Err: cameraWords(err)})
 			}
 			return
 		case item.Err != nil:
-			give(watch.Item{Err: cameraWords(env, item.Err)})
+			give(watch.Item{Err: cameraWords(item.Err)})
 			continue
 		case item.Picture == nil:
 			continue
@@ -94,50 +93,50 @@ func readCamera(ctx context.Context, env *cli.Env, camera source.Source, give fu
 			explained = began
 			report := detect.Explain(item.Picture, detect.Options{Deadline: time.Now().Add(frameTime)})
 			if report.Finders > 0 && len(report.Advice) > 0 {
-				out.Advice = adviceWords(env, report.Advice[0])
-				out.Seen = out.Advice != ""
+				out.Advice = adviceWords(report.Advice[0])
+				out.Seen = out.Advice != watch.Words{}
 			}
 		}
 		give(out)
 	}
 }
 
-// adviceWords tells a guard how to hold a code that does not read; "" when nothing helps.
-func adviceWords(env *cli.Env, a detect.Advice) string {
+// adviceWords tells a guard how to hold a code that does not read; nothing when nothing helps.
+func adviceWords(a detect.Advice) watch.Words {
 	switch a {
 	case detect.AdviceCloser:
-		return env.T("тримайте код БЛИЖЧЕ до камери", "hold the code CLOSER to the camera")
+		return watch.Words{UK: "тримайте код БЛИЖЧЕ до камери", EN: "hold the code CLOSER to the camera"}
 	case detect.AdviceFarther:
-		return env.T("тримайте код ДАЛІ від камери", "hold the code FARTHER from the camera")
+		return watch.Words{UK: "тримайте код ДАЛІ від камери", EN: "hold the code FARTHER from the camera"}
 	case detect.AdviceStill:
-		return env.T("тримайте код НЕРУХОМО", "hold the code STILL")
+		return watch.Words{UK: "тримайте код НЕРУХОМО", EN: "hold the code STILL"}
 	case detect.AdviceGlare:
-		return env.T("ВІДБЛИСК: нахиліть телефон", "GLARE: tilt the phone")
+		return watch.Words{UK: "ВІДБЛИСК: нахиліть телефон", EN: "GLARE: tilt the phone"}
 	case detect.AdviceLight:
-		return env.T("ТЕМНО: додайте світла або яскравості екрана", "TOO DARK: more light, or a brighter screen")
+		return watch.Words{UK: "ТЕМНО: додайте світла або яскравості екрана", EN: "TOO DARK: more light, or a brighter screen"}
 	case detect.AdviceWhole:
-		return env.T("покажіть код ЦІЛКОМ, з білими полями", "show the WHOLE code with its white border")
+		return watch.Words{UK: "покажіть код ЦІЛКОМ, з білими полями", EN: "show the WHOLE code with its white border"}
 	case detect.AdviceUnreadable:
-		return env.T("код пошкоджено: попросіть оновити", "the code is damaged: ask for a new one")
+		return watch.Words{UK: "код пошкоджено: попросіть оновити", EN: "the code is damaged: ask for a new one"}
 	}
-	return ""
+	return watch.Words{}
 }
 
 // cameraWords tells a person what is wrong with a camera.
-func cameraWords(env *cli.Env, err error) error {
+func cameraWords(err error) error {
 	switch {
 	case errors.Is(err, source.ErrUnplugged):
-		return env.Err("камеру від'єднано; під'єднайте, екран підхопить сам", "the camera is unplugged; plug it in, the screen goes on by itself")
+		return watch.Words{UK: "камеру від'єднано; під'єднайте, екран підхопить сам", EN: "the camera is unplugged; plug it in, the screen goes on by itself"}
 	case errors.Is(err, source.ErrNoCamera):
-		return env.Err("камери немає; під'єднайте, екран підхопить сам", "no such camera; plug it in, the screen goes on by itself")
+		return watch.Words{UK: "камери немає; під'єднайте, екран підхопить сам", EN: "no such camera; plug it in, the screen goes on by itself"}
 	case errors.Is(err, source.ErrCameraDenied):
-		return env.Err("немає прав: додайте користувача до групи video і ввійдіть знову", "no rights: put the user into the group video and log in again")
+		return watch.Words{UK: "немає прав: додайте користувача до групи video і ввійдіть знову", EN: "no rights: put the user into the group video and log in again"}
 	case errors.Is(err, source.ErrCameraBusy):
-		return env.Err("камеру зайняла інша програма: закрийте її", "another program has the camera: close it")
+		return watch.Words{UK: "камеру зайняла інша програма: закрийте її", EN: "another program has the camera: close it"}
 	case errors.Is(err, source.ErrNotCamera):
-		return env.Err("пристрій не дає знімків, які можна читати: візьміть інший /dev/video", "the device gives no pictures that can be read: take another /dev/video")
+		return watch.Words{UK: "пристрій не дає знімків, які можна читати: візьміть інший /dev/video", EN: "the device gives no pictures that can be read: take another /dev/video"}
 	case errors.Is(err, source.ErrCameraSystem):
-		return env.Err("камери працюють лише під Linux: беріть ручний сканер", "cameras work under Linux only: use a hand scanner")
+		return watch.Words{UK: "камери працюють лише під Linux: беріть ручний сканер", EN: "cameras work under Linux only: use a hand scanner"}
 	}
-	return env.Err("камера не дає знімків", "the camera gives no pictures")
+	return watch.Words{UK: "камера не дає знімків", EN: "the camera gives no pictures"}
 }

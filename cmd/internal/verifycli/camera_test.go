@@ -51,7 +51,6 @@ func frame(t *testing.T, text string) *image.Gray {
 
 // TestReadCamera: codes in frames reach the screen, a camera's faults are told in words, and reading goes on (WAT-18).
 func TestReadCamera(t *testing.T) {
-	env := &cli.Env{Lang: "uk"}
 	blank := image.NewGray(image.Rect(0, 0, 320, 240))
 	camera := &reel{items: []source.Item{
 		{Picture: frame(t, "SID1:ABC")},
@@ -62,7 +61,7 @@ func TestReadCamera(t *testing.T) {
 	}}
 	ctx, stop := context.WithCancel(context.Background())
 	var items []watch.Item
-	readCamera(ctx, env, camera, func(i watch.Item) {
+	readCamera(ctx, camera, func(i watch.Item) {
 		if items = append(items, i); len(items) == 4 {
 			stop()
 		}
@@ -71,7 +70,7 @@ func TestReadCamera(t *testing.T) {
 	if len(items) != 4 || len(items[0].Texts) != 1 || items[0].Texts[0] != "SID1:ABC" || !items[0].Up {
 		t.Fatalf("items %+v", items)
 	}
-	if items[1].Err == nil || !strings.Contains(items[1].Err.Error(), "від'єднано") || items[1].Up {
+	if items[1].Err == nil || !strings.Contains(items[1].Err.(watch.Words).UK, "від'єднано") || items[1].Up {
 		t.Errorf("unplugged: %+v", items[1])
 	}
 	if len(items[2].Texts) != 0 || !items[2].Up || items[2].Seen {
@@ -82,7 +81,7 @@ func TestReadCamera(t *testing.T) {
 	}
 	// A camera that ends is told; attend starts it again.
 	items = nil
-	readCamera(context.Background(), env, closed{}, func(i watch.Item) { items = append(items, i) })
+	readCamera(context.Background(), closed{}, func(i watch.Item) { items = append(items, i) })
 	if len(items) != 1 || items[0].Err == nil {
 		t.Errorf("a closed camera: %+v", items)
 	}
@@ -96,23 +95,22 @@ func (closed) Close() error                              { return nil }
 // TestCameraWords: each fault of a camera and each advice has its words in both languages, and none quotes the system (WAT-18).
 func TestCameraWords(t *testing.T) {
 	for _, lang := range []string{"uk", "en"} {
-		env := &cli.Env{Lang: lang}
 		told := map[string]bool{}
 		for _, err := range []error{source.ErrUnplugged, source.ErrNoCamera, source.ErrCameraDenied, source.ErrCameraBusy, source.ErrNotCamera, source.ErrCameraSystem, errors.New("/dev/x: EIO")} {
-			words := cameraWords(env, fmt.Errorf("source: %w", err)).Error()
+			words := cameraWords(fmt.Errorf("source: %w", err)).(watch.Words).In(lang)
 			if words == "" || told[words] || strings.Contains(words, "EIO") {
 				t.Errorf("%v (%s): %q", err, lang, words)
 			}
 			told[words] = true
 		}
 		for _, a := range []detect.Advice{detect.AdviceCloser, detect.AdviceFarther, detect.AdviceStill, detect.AdviceGlare, detect.AdviceLight, detect.AdviceWhole, detect.AdviceUnreadable} {
-			if words := adviceWords(env, a); words == "" || told[words] {
+			if words := adviceWords(a).In(lang); words == "" || told[words] {
 				t.Errorf("%s (%s): %q", a, lang, words)
 			} else {
 				told[words] = true
 			}
 		}
-		if adviceWords(env, detect.AdviceNotQR) != "" {
+		if adviceWords(detect.AdviceNotQR) != (watch.Words{}) {
 			t.Error("advice where there is no code")
 		}
 	}

@@ -130,10 +130,10 @@ func (p *Program) device(state *checkpoint.State, o watchOptions) (watch.Device,
 	}
 	p.attachJournal(&d, state)
 	d.NoChallenge, d.NoPhoto = why, why
-	if why == "" {
+	if why == (watch.Words{}) {
 		p.attachPhotos(&d, state, key)
 		if info.VerifierID == 0 {
-			d.NoChallenge = env.T("пристрій не допущено: встановіть набір довіри з його записом", "the device is not admitted: install a bundle that has it")
+			d.NoChallenge = watch.Words{UK: "пристрій не допущено: встановіть набір довіри з його записом", EN: "the device is not admitted: install a bundle that has it"}
 		} else {
 			d.Challenge = func(at time.Time) (watch.Challenge, error) {
 				text, c, err := state.NewChallenge(key, at)
@@ -146,29 +146,29 @@ func (p *Program) device(state *checkpoint.State, o watchOptions) (watch.Device,
 
 // deviceKey opens the keys of this device with a passphrase that is asked once; why tells in the reader's language that
 // there are none.
-func (p *Program) deviceKey(state *checkpoint.State, info checkpoint.Info, o watchOptions) (key keys.VerifierPrivateKey, why string, err error) {
+func (p *Program) deviceKey(state *checkpoint.State, info checkpoint.Info, o watchOptions) (key keys.VerifierPrivateKey, why watch.Words, err error) {
 	env := p.Env
 	switch {
 	case o.noPhoto:
-		return key, env.T("парольної фрази не питали (--no-keys)", "no passphrase was asked (--no-keys)"), nil
+		return key, watch.Words{UK: "парольної фрази не питали (--no-keys)", EN: "no passphrase was asked (--no-keys)"}, nil
 	case !info.HasKeys:
-		return key, env.T("пристрій не підключено (posvid-verify enrol)", "the device is not enrolled (posvid-verify enrol)"), nil
+		return key, watch.Words{UK: "пристрій не підключено (posvid-verify enrol)", EN: "the device is not enrolled (posvid-verify enrol)"}, nil
 	}
-	skipped := env.T("парольну фразу не введено", "no passphrase was given")
+	skipped := watch.Words{UK: "парольну фразу не введено", EN: "no passphrase was given"}
 	if env.PassphraseFile != "" || os.Getenv("POSVID_PASSPHRASE") != "" {
 		phrase, err := env.Passphrase(false)
 		if err != nil {
-			return key, "", &cli.Undecided{Err: err}
+			return key, watch.Words{}, &cli.Undecided{Err: err}
 		}
 		if key, err = state.Keys(phrase); err != nil {
-			return key, "", p.keysError(err)
+			return key, watch.Words{}, p.keysError(err)
 		}
-		return key, "", nil
+		return key, watch.Words{}, nil
 	}
 	for range 3 {
 		phrase, err := env.Ask(env.T("Парольна фраза пристрою (порожня — без запитів і світлин): ", "The device's passphrase (empty: no challenges, no photos): "))
 		if err != nil {
-			return key, "", &cli.Undecided{Err: err}
+			return key, watch.Words{}, &cli.Undecided{Err: err}
 		}
 		if len(phrase) == 0 {
 			return key, skipped, nil
@@ -176,14 +176,14 @@ func (p *Program) deviceKey(state *checkpoint.State, info checkpoint.Info, o wat
 		key, err = state.Keys(phrase)
 		clear(phrase)
 		if err == nil {
-			return key, "", nil
+			return key, watch.Words{}, nil
 		}
 		if !errors.Is(err, keys.ErrPassphrase) {
-			return key, "", p.keysError(err)
+			return key, watch.Words{}, p.keysError(err)
 		}
 		env.Say("парольна фраза не підходить", "the passphrase is wrong")
 	}
-	return key, "", p.keysError(keys.ErrPassphrase)
+	return key, watch.Words{}, p.keysError(keys.ErrPassphrase)
 }
 
 // health says what stands in the way of confirming anything, by the checks that no code has a part in.
@@ -231,26 +231,25 @@ func (p *Program) health(state *checkpoint.State, at time.Time) watch.Health {
 func (p *Program) attachPhotos(d *watch.Device, state *checkpoint.State, key keys.VerifierPrivateKey) {
 	d.Photo = func(hash [20]byte) ([]byte, error) {
 		data, err := state.Photo(hash, key, p.Env.Now())
-		return data, p.photoWords(err)
+		return data, photoWords(err)
 	}
 }
 
 // photoWords tells a guard why there is no picture.
-func (p *Program) photoWords(err error) error {
-	env := p.Env
+func photoWords(err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, checkpoint.ErrNoPhoto):
-		return env.Err("її немає в пакетах цього пристрою", "it is not in this device's packs")
+		return watch.Words{UK: "її немає в пакетах цього пристрою", EN: "it is not in this device's packs"}
 	case errors.Is(err, checkpoint.ErrPhotoHash):
-		return env.Err("ЗОБРАЖЕННЯ ПІДМІНЕНО: хеш не той, що в посвідченні", "THE PICTURE WAS REPLACED: its hash is not that of the ID")
+		return watch.Words{UK: "ЗОБРАЖЕННЯ ПІДМІНЕНО: хеш не той, що в посвідченні", EN: "THE PICTURE WAS REPLACED: its hash is not that of the ID"}
 	case errors.Is(err, checkpoint.ErrPhotosOld):
-		return env.Err("пакет світлин застарів, встановіть свіжий", "the photo pack is too old, install a fresh one")
+		return watch.Words{UK: "пакет світлин застарів, встановіть свіжий", EN: "the photo pack is too old, install a fresh one"}
 	case errors.Is(err, checkpoint.ErrPhotosOther):
-		return env.Err("пакет світлин не для цього пристрою", "the photo pack is not for this device")
+		return watch.Words{UK: "пакет світлин не для цього пристрою", EN: "the photo pack is not for this device"}
 	}
-	return env.Err("пакет світлин не читається", "the photo pack cannot be read")
+	return watch.Words{UK: "пакет світлин не читається", EN: "the photo pack cannot be read"}
 }
 
 // attachJournal lets the screen keep what it decided, when this device has a journal.
@@ -267,30 +266,31 @@ func (p *Program) attachJournal(d *watch.Device, state *checkpoint.State) {
 			case e.Source == watch.Hand:
 				from = checkpoint.SourceScanner
 			}
-			return p.journalWords(journal.Append(checkpoint.Event{At: e.At, Guard: e.Guard, Source: from, Verdict: e.Verdict,
+			return journalWords(journal.Append(checkpoint.Event{At: e.At, Guard: e.Guard, Source: from, Verdict: e.Verdict,
 				Shift: locale.Kyiv(e.Shift).Format("2006-01-02 15:04")}))
 		}
 	default:
-		d.NoJournal = env.T("не ведеться: ", "not kept: ") + p.journalWords(err).Error()
+		var why watch.Words
+		errors.As(journalWords(err), &why)
+		d.NoJournal = watch.Words{UK: "не ведеться: " + why.UK, EN: "not kept: " + why.EN}
 	}
 }
 
 // journalWords tells a guard why nothing is written.
-func (p *Program) journalWords(err error) error {
-	env := p.Env
+func journalWords(err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, checkpoint.ErrJournalOff):
-		return env.Err("вимкнено (0 діб)", "switched off (0 days)")
+		return watch.Words{UK: "вимкнено (0 діб)", EN: "switched off (0 days)"}
 	case errors.Is(err, checkpoint.ErrNotEnrolled):
-		return env.Err("пристрій не допущено", "the device is not admitted")
+		return watch.Words{UK: "пристрій не допущено", EN: "the device is not admitted"}
 	case errors.Is(err, checkpoint.ErrNoPin), errors.Is(err, checkpoint.ErrNoBundle):
-		return env.Err("немає набору довіри", "no trust bundle")
+		return watch.Words{UK: "немає набору довіри", EN: "no trust bundle"}
 	case errors.Is(err, checkpoint.ErrJournalFull):
-		return env.Err("журнал цієї доби повний", "this day's journal is full")
+		return watch.Words{UK: "журнал цієї доби повний", EN: "this day's journal is full"}
 	case errors.Is(err, checkpoint.ErrDisk):
-		return env.Err("диск не пише", "the disk does not write")
+		return watch.Words{UK: "диск не пише", EN: "the disk does not write"}
 	}
-	return env.Err("журнал пошкоджено", "the journal is damaged")
+	return watch.Words{UK: "журнал пошкоджено", EN: "the journal is damaged"}
 }

@@ -3,9 +3,11 @@ package verifycli
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/posvid/posvid/checkpoint"
 	"github.com/posvid/posvid/cmd/internal/watch"
+	"github.com/posvid/posvid/locale"
 	"github.com/posvid/posvid/nfc"
 	"github.com/posvid/posvid/nfc/pcsc"
 	"github.com/posvid/posvid/verifier"
@@ -42,22 +44,22 @@ func (p *Program) readCards(ctx context.Context, reader WatchReader, state *chec
 				give(watch.Item{Up: true})
 				return
 			}
-			give(watch.Item{Err: cardWords(p.Env.Lang, e)})
+			give(watch.Item{Err: cardWords(e)})
 		})
 		if err != nil {
 			if ctx.Err() == nil {
-				give(watch.Item{Err: cardWords(p.Env.Lang, err)})
+				give(watch.Item{Err: cardWords(err)})
 			}
 			return
 		}
-		give(watch.Item{Up: true, Seen: true, Advice: p.Env.T("читаю картку, не прибирайте…", "reading the card, leave it there…")})
+		give(watch.Item{Up: true, Seen: true, Advice: watch.Words{UK: "читаю картку, не прибирайте…", EN: "reading the card, leave it there…"}})
 		reading := readCardAt(ctx, reader, at.Name)
 		give(watch.Item{Up: true, Judge: func(q watch.Question) verifier.Verdict {
 			in := state.Complete(verifier.Input{At: q.At, MinLevel: q.Level, Lang: q.Lang})
 			return card.Verify(card.Input{Input: in, Reading: reading})
 		}})
 		if err := reader.WaitRemoved(ctx, at.Name); err != nil && ctx.Err() == nil {
-			give(watch.Item{Err: cardWords(p.Env.Lang, err)})
+			give(watch.Item{Err: cardWords(err)})
 			return
 		}
 	}
@@ -77,14 +79,14 @@ func readCardAt(ctx context.Context, reader CardReader, name string) (reading ca
 }
 
 // cardWords tells a guard why no card is read.
-func cardWords(lang string, err error) error {
+func cardWords(err error) error {
 	var trouble *pcsc.Error
 	if !errors.As(err, &trouble) {
 		return err
 	}
-	cause, remedy := trouble.Text(lang)
-	if remedy == "" {
-		return errors.New(cause)
+	words := func(lang string) string {
+		cause, remedy := trouble.Text(lang)
+		return strings.TrimSpace(cause + " " + remedy)
 	}
-	return errors.New(cause + " " + remedy)
+	return watch.Words{UK: words(locale.Ukrainian), EN: words(locale.English)}
 }

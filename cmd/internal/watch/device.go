@@ -9,6 +9,20 @@ import (
 	"github.com/posvid/posvid/verifier"
 )
 
+// Words is a short text for people in both languages: the guard may change between them at any time. It is an error too.
+type Words struct{ UK, EN string }
+
+// Error gives the English text.
+func (w Words) Error() string { return w.EN }
+
+// In gives the text in "uk" or "en".
+func (w Words) In(lang string) string {
+	if lang == "en" {
+		return w.EN
+	}
+	return w.UK
+}
+
 // Question is one code to judge.
 type Question struct {
 	Text   string         // as it was read
@@ -35,13 +49,13 @@ type Device struct {
 	Confirm func(q Question, photo verifier.Photo, at time.Time) verifier.Verdict
 	// Challenge makes a challenge of this device.
 	Challenge   func(at time.Time) (Challenge, error)
-	NoChallenge string
+	NoChallenge Words
 	// Photo gives the picture with a hash: a JPEG, which the screen hashes again before it shows it.
 	Photo   func(hash [20]byte) ([]byte, error)
-	NoPhoto string
+	NoPhoto Words
 	// Journal keeps a verdict. Its error is shown; the verdict stands.
 	Journal   func(Event) error
-	NoJournal string
+	NoJournal Words
 	// Health tells what stands in the way of any confirmation.
 	Health func(at time.Time) Health
 }
@@ -76,7 +90,7 @@ type Health struct {
 type Item struct {
 	Texts  []string                        // codes of one frame
 	Seen   bool                            // something like a code stands before the camera, and could not be read yet
-	Advice string                          // with Seen: what would help, in the reader's language
+	Advice Words                           // with Seen: what would help
 	Judge  func(Question) verifier.Verdict // a card that was read: it brings its own decision, on Question's time, level and language
 	Up     bool                            // the source works
 	Err    error                           // the source does not work: the screen says so; it goes on by itself

@@ -3,6 +3,7 @@ package watch
 import (
 	"crypto/rand"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"math/big"
 	"runtime"
@@ -374,7 +375,7 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 	case challengeMsg:
 		m.waiting = false
 		if msg.err != nil {
-			m.say(m.t("запит не зроблено: ", "no challenge: ")+clean(msg.err.Error()), now)
+			m.say(m.t("запит не зроблено: ", "no challenge: ")+m.words(msg.err), now)
 			return nil
 		}
 		m.leave()
@@ -395,6 +396,15 @@ func (m *Model) t(uk, en string) string {
 		return en
 	}
 	return uk
+}
+
+// words gives an error in the reader's language where it has one.
+func (m *Model) words(err error) string {
+	var w Words
+	if errors.As(err, &w) {
+		return clean(w.In(m.lang))
+	}
+	return clean(err.Error())
 }
 
 // tick is what time does to the screen.
@@ -496,7 +506,7 @@ func (m *Model) item(source string, item Item, now time.Time) tea.Cmd {
 		s.up, s.err = true, nil
 	}
 	if item.Seen {
-		m.advice, m.advised = clean(item.Advice), now
+		m.advice, m.advised = clean(item.Advice.In(m.lang)), now
 		if m.advice == "" {
 			m.advice = m.t("бачу код, ще не прочитано", "a code is in view, not read yet")
 		}
@@ -962,7 +972,7 @@ func (m *Model) quit() tea.Cmd {
 // ask makes a challenge.
 func (m *Model) ask(now time.Time) tea.Cmd {
 	if m.config.Device.Challenge == nil {
-		m.say(m.t("запиту немає: ", "no challenge: ")+m.config.Device.NoChallenge, now)
+		m.say(m.t("запиту немає: ", "no challenge: ")+m.config.Device.NoChallenge.In(m.lang), now)
 		return nil
 	}
 	if m.waiting {
@@ -1028,9 +1038,9 @@ func (m *Model) whyNoPhoto() string {
 	case v == nil || v.Holder == nil || !v.Holder.HasPhoto:
 		return m.t("у посвідченні немає світлини", "the ID has no photo")
 	case m.config.Device.Photo == nil:
-		return m.t("світлин немає: ", "no photos: ") + m.config.Device.NoPhoto
+		return m.t("світлин немає: ", "no photos: ") + m.config.Device.NoPhoto.In(m.lang)
 	case c.photoErr != nil:
-		return m.t("світлини немає: ", "no photo: ") + clean(c.photoErr.Error())
+		return m.t("світлини немає: ", "no photo: ") + m.words(c.photoErr)
 	}
 	return m.t("для світлини замало місця: збільште вікно", "no room for the photo: enlarge the window")
 }

@@ -3,7 +3,6 @@ package watch
 import (
 	"bytes"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"image"
 	"image/draw"
@@ -18,8 +17,8 @@ const (
 )
 
 var (
-	errPhotoHash = errors.New("watch: the picture's hash is not the signed one")
-	errPhotoSize = errors.New("watch: the picture is too large")
+	errPhotoHash = error(Words{"ЗОБРАЖЕННЯ ПІДМІНЕНО: хеш не той, що в посвідченні", "THE PICTURE WAS REPLACED: its hash is not that of the ID"})
+	errPhotoSize = error(Words{"зображення завелике", "the picture is too large"})
 )
 
 // openPicture decodes a portrait when its bytes have the hash that the token states, and refuses any other.

@@ -261,11 +261,11 @@ func (m *Model) warnings() []string {
 	}
 	for _, name := range m.order {
 		if s := m.sources[name]; s != nil && s.err != nil {
-			all = append(all, s.name+": "+clean(s.err.Error()))
+			all = append(all, s.name+": "+m.words(s.err))
 		}
 	}
 	if m.journal != nil {
-		all = append(all, m.t("журнал не записано: ", "the journal was not written: ")+clean(m.journal.Error()))
+		all = append(all, m.t("журнал не записано: ", "the journal was not written: ")+m.words(m.journal))
 	}
 	return all
 }
@@ -473,9 +473,9 @@ func sentence(headline, cause string) string {
 func (m *Model) whyNoPhotoOf(c *card) string {
 	switch {
 	case m.config.Device.Photo == nil:
-		return m.t("світлини немає: ", "no photo: ") + m.config.Device.NoPhoto
+		return m.t("світлини немає: ", "no photo: ") + m.config.Device.NoPhoto.In(m.lang)
 	case c.photoErr != nil:
-		return m.t("світлини немає: ", "no photo: ") + clean(c.photoErr.Error())
+		return m.t("світлини немає: ", "no photo: ") + m.words(c.photoErr)
 	}
 	return ""
 }
@@ -676,7 +676,7 @@ func (m *Model) verdictScreen() []string {
 		}
 		out = append(out, row)
 	}
-	rules := m.t("Допуск на об'єкт вирішують правила об'єкта.", "Entry to the site is decided by the site's own pass rules.")
+	rules := m.t("Допуск на об'єкт вирішують правила об'єкта.", "Entry is decided by the site's own pass rules.")
 	left := p.strong.Render(" " + rules)
 	if n := len(m.pending); n > 0 {
 		left += p.warn.Render(fmt.Sprintf(m.t("  ЧЕКАЄ ЩЕ КОДІВ: %d", "  CODES WAITING: %d"), n))
@@ -773,7 +773,7 @@ func (m *Model) deviceLines(p paint) []string {
 		state := m.t("вмикаю…", "starting…")
 		switch {
 		case s.err != nil:
-			state = p.bad.Render("✘ " + clean(s.err.Error()))
+			state = p.bad.Render("✘ " + m.words(s.err))
 		case s.up:
 			state = p.good.Render("✔ ") + s.name
 		}
@@ -791,19 +791,19 @@ func (m *Model) deviceLines(p paint) []string {
 		return p.faint.Render("— " + clean(why))
 	}
 	d := m.config.Device
-	row(m.t("запит", "challenge"), can(d.Challenge != nil, d.NoChallenge))
+	row(m.t("запит", "challenge"), can(d.Challenge != nil, d.NoChallenge.In(m.lang)))
 	switch {
 	case d.Photo != nil && h.Photos.IsZero():
 		row(m.t("світлини", "photos"), can(false, m.t("пакета не встановлено (posvid-verify photos install)", "no pack is installed (posvid-verify photos install)")))
 	case d.Photo != nil:
 		row(m.t("світлини", "photos"), p.good.Render("✔ ")+m.t("пакет від ", "pack of ")+locale.Date(h.Photos))
 	default:
-		row(m.t("світлини", "photos"), can(false, d.NoPhoto))
+		row(m.t("світлини", "photos"), can(false, d.NoPhoto.In(m.lang)))
 	}
 	if m.journal != nil {
-		row(m.t("журнал", "journal"), p.bad.Render("✘ "+clean(m.journal.Error())))
+		row(m.t("журнал", "journal"), p.bad.Render("✘ "+m.words(m.journal)))
 	} else {
-		row(m.t("журнал", "journal"), can(d.Journal != nil, d.NoJournal))
+		row(m.t("журнал", "journal"), can(d.Journal != nil, d.NoJournal.In(m.lang)))
 	}
 	for _, w := range m.warnings() {
 		lines = append(lines, "  "+p.warn.Render("! "+clip(w, m.width-6)))
