@@ -122,7 +122,9 @@ func (v *view) setThresholds(how binariser) {
 		left -= calm[v.noise]
 	}
 	v.even = float64(calm[0]) / float64(len(blocks))
-	flat := int32(max(5, 2*v.noise))
+	// A code that fills the picture leaves no calm block; more than 12 levels
+	// are never noise.
+	flat := int32(max(5, 2*min(12, v.noise)))
 	flat *= flat
 	// Sums and extremes over the blocks around: along rows, then down columns.
 	const radius = 2

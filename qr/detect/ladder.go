@@ -6,9 +6,13 @@ import "fmt"
 // by counts of pixels, patterns and attempts, so that equal pictures give equal
 // results on every machine, and by the deadline when the caller set one.
 //
-// broken is set when a step failed in a way it should not; the other steps are
-// tried all the same.
-func climb(g *grey, opt Options) (results []Result, broken error) {
+// The search that is returned knows the finder patterns. broken is set when a
+// step failed in a way it should not; the other steps are tried all the same.
+func climb(g *grey, opt Options) (s *search, results []Result, broken error) {
+	return climbWith(newSearch(g, opt.Deadline), g, opt)
+}
+
+func climbWith(s *search, g *grey, opt Options) (_ *search, results []Result, broken error) {
 	// try runs one step and survives its panics: steps index by values they
 	// computed from the picture.
 	try := func(rung string, step func()) {
@@ -35,18 +39,17 @@ func climb(g *grey, opt Options) (results []Result, broken error) {
 			results = append(results, found...)
 		})
 	}
-	s := newSearch(g, opt.Deadline)
 	grainy := false
 	try("noise", func() { grainy = s.grainy() })
 	if !grainy || opt.CleanOnly {
 		cleanly("pure", "clean", false)
 		if len(results) > 0 && (left < 3 || opt.CleanOnly) {
-			return results, broken
+			return s, results, broken
 		}
 	}
 	if opt.CleanOnly {
 		cleanly("clean-inverted", "clean-inverted", true)
-		return results, broken
+		return s, results, broken
 	}
 	s.results = results
 	try("photo", s.photo)
@@ -54,5 +57,5 @@ func climb(g *grey, opt Options) (results []Result, broken error) {
 	if len(results) == 0 && !grainy && !s.late() {
 		cleanly("clean-inverted", "clean-inverted", true)
 	}
-	return results, broken
+	return s, results, broken
 }
