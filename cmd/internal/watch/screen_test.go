@@ -140,7 +140,9 @@ func TestEveryCodeOnTheScreen(t *testing.T) {
 // TestGoldenScreens: the screens as a guard reads them, without colour (WAT-14).
 func TestGoldenScreens(t *testing.T) {
 	for _, size := range [][2]int{{80, 24}, {120, 40}} {
-		for name, v := range map[string]*verifier.Verdict{"waiting": nil, "accept": new(accepted()), "refuse": new(refused()), "cannot-confirm": new(unsure())} {
+		forged, unknown := refused(), unsure()
+		forged.Code, unknown.Code = verifier.HolderSignature, verifier.TableTooOld
+		for name, v := range map[string]*verifier.Verdict{"waiting": nil, "accept": new(accepted()), "refuse": &forged, "cannot-confirm": &unknown} {
 			t.Run(fmt.Sprintf("%s-%d", name, size[0]), func(t *testing.T) {
 				r := newRig(t)
 				r.size(size[0], size[1])

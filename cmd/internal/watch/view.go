@@ -323,11 +323,20 @@ func (m *Model) confirmWords() string {
 	return what + m.code + m.t(" · ні: Esc", " · no: Esc")
 }
 
-// line is one line of text about a verdict. What has the lowest rank goes first where room is short.
+// line is one line of text about a verdict. Where room is short, lines of one pair share a line first, and then what has the
+// lowest rank goes.
 type line struct {
 	text string
 	rank int
+	pair int // 0: none
 }
+
+// Pairs of lines that may share one.
+const (
+	pairPhone  = 1 + iota // duty phone, status as of
+	pairPerson            // name, position
+	pairBody              // unit, body
+)
 
 // body is what is told about a verdict, without the big word.
 func (m *Model) body(c *card, columns int, bare bool) []line {
@@ -341,7 +350,12 @@ func (m *Model) body(c *card, columns int, bare bool) []line {
 	var lines []line
 	add := func(rank int, text string) {
 		if text != "" {
-			lines = append(lines, line{text, rank})
+			lines = append(lines, line{text: text, rank: rank})
+		}
+	}
+	paired := func(pair int, from int) { // marks what was added since, when it is one line
+		if len(lines) == from+1 {
+			lines[from].pair = pair
 		}
 	}
 	field := func(rank int, label, value string) {
@@ -366,34 +380,44 @@ func (m *Model) body(c *card, columns int, bare bool) []line {
 			add(9-i, p.warn.Render(l))
 		}
 		if v.Issuer != nil && v.Issuer.DutyPhone != "" {
+			from := len(lines)
 			add(8, p.faint.Render(m.t("черговий органу ", "duty phone "))+p.strong.Render(clip(clean(v.Issuer.DutyPhone), columns-18)))
+			paired(pairPhone, from)
 		}
 	}
 	if v.Simulated {
 		add(8, p.warn.Render(clip(locale.Label(m.lang, "simulated"), columns)))
 	}
 	if h := v.Holder; h != nil {
+		from := len(lines)
 		for i, l := range wrap(clean(h.Name), columns, 2) {
 			add(9-i, p.strong.Render(l))
 		}
+		paired(pairPerson, from)
 		position, unit := h.Position, h.Unit
 		if m.lang == "en" {
 			position, unit = either(h.PositionEN, position), either(h.UnitEN, unit)
 		}
+		from = len(lines)
 		for i, l := range wrap(clean(position), columns, 2) {
 			add(7-2*i, l)
 		}
+		paired(pairPerson, from)
+		from = len(lines)
 		for i, l := range wrap(clean(unit), columns, 2) {
 			add(4-2*i, l)
 		}
+		paired(pairBody, from)
 		if v.Issuer != nil {
 			name := v.Issuer.Name
 			if m.lang == "en" {
 				name = either(v.Issuer.NameEN, name)
 			}
+			from = len(lines)
 			for i, l := range wrap(strings.TrimSpace(clean(name)+" "+clean(v.Issuer.EDRPOU)), columns, 2) {
 				add(6-3*i, l)
 			}
+			paired(pairBody, from)
 		}
 		number := p.faint.Render(m.t("№ ", "No ")) + p.strong.Render(clean(h.Number))
 		if h.Rank > 0 {
@@ -425,10 +449,9 @@ func (m *Model) body(c *card, columns int, bare bool) []line {
 	if !v.StatusAsOf.IsZero() {
 		asOf = p.faint.Render(m.t("дані станом на ", "status as of ")) + locale.Moment(m.lang, v.StatusAsOf)
 	}
-	if one := when + "  " + asOf; asOf != "" && width(one) <= columns {
-		when, asOf = one, ""
-	}
+	from := len(lines)
 	add(6, clip(asOf, columns))
+	paired(pairPhone, from)
 	add(4, clip(when, columns))
 	field(1, m.t("сканер:", "scanner:"), c.note)
 	if len(c.list) > 1 {
@@ -480,22 +503,42 @@ func (m *Model) whyNoPhotoOf(c *card) string {
 	return ""
 }
 
-// squeeze drops the lines of the lowest ranks until no more than rows are left; the order stays.
-func squeeze(lines []line, rows int) []string {
+// squeeze makes lines fit into rows: first by letting pairs share a line, then by dropping those of the lowest ranks. The order
+// stays.
+func squeeze(lines []line, rows, columns int) []string {
+	lines = append([]line(nil), lines...)
 	for len(lines) > max(rows, 0) {
+		if i, j, ok := couple(lines, columns); ok {
+			lines[i].text += "  " + lines[j].text
+			lines[i].rank, lines[i].pair = max(lines[i].rank, lines[j].rank), 0
+			lines = append(lines[:j], lines[j+1:]...)
+			continue
+		}
 		least := 0
 		for i, l := range lines {
 			if l.rank <= lines[least].rank {
 				least = i
 			}
 		}
-		lines = append(lines[:least:least], lines[least+1:]...)
+		lines = append(lines[:least], lines[least+1:]...)
 	}
 	out := make([]string, len(lines))
 	for i, l := range lines {
 		out[i] = l.text
 	}
 	return out
+}
+
+// couple finds two lines of one pair that fit into one.
+func couple(lines []line, columns int) (i, j int, ok bool) {
+	for i, a := range lines {
+		for j := i + 1; j < len(lines); j++ {
+			if b := lines[j]; a.pair != 0 && a.pair == b.pair && width(a.text)+2+width(b.text) <= columns {
+				return i, j, true
+			}
+		}
+	}
+	return 0, 0, false
 }
 
 // wordLines is how a word is broken for the big letters.
@@ -654,7 +697,7 @@ func (m *Model) verdictScreen() []string {
 	pl := m.plan(c)
 	out := m.header(p)
 	out = append(out, m.banner(outcomeOf(c.verdict()), pl.banner)...)
-	text := squeeze(m.body(c, pl.text, false), pl.body)
+	text := squeeze(m.body(c, pl.text, false), pl.body, pl.text)
 	if len(text) < pl.body {
 		text = append([]string{""}, text...)
 	}
