@@ -11,7 +11,10 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/posvid/posvid/checkpoint"
 	"github.com/posvid/posvid/cmd/internal/cli"
+	"github.com/posvid/posvid/cmd/internal/watch"
+	"github.com/posvid/posvid/locale"
 	"github.com/posvid/posvid/nfc/pcsc"
 	"github.com/posvid/posvid/qr/source"
 )
@@ -45,6 +48,11 @@ func (p *Program) DiagnoseReaders(ctx context.Context, w io.Writer) {
 	stop()
 	all = append(all, readerFindings(env, readers, err)...)
 	all = append(all, terminalFindings(env, terminalOf(env))...)
+	if state, err := checkpoint.Open(p.State()); err == nil {
+		packs, err := state.PhotoPacks()
+		all = append(all, photoFindings(env, packs, err, env.Now())...)
+		all = append(all, journalFinding(env, journalState(state, env.Now())))
+	}
 	for _, f := range all {
 		fmt.Fprintln(w, f.mark, f.text)
 		if f.remedy != "" {
@@ -128,6 +136,61 @@ func readerFindings(env *cli.Env, readers []pcsc.Reader, err error) []finding {
 		}
 	}
 	return all
+}
+
+// photoFindings tells which photo packs there are, and which are too old.
+func photoFindings(env *cli.Env, packs []checkpoint.PhotoPack, err error, at time.Time) []finding {
+	fresh := env.T("posvid-verify photos install ФАЙЛ", "posvid-verify photos install FILE")
+	switch {
+	case err != nil:
+		return []finding{{mend, env.T("пакети світлин не читаються", "the photo packs cannot be read"), env.T("перевірте диск і права на теку стану", "check the disk and the rights of the state folder")}}
+	case len(packs) == 0:
+		return []finding{{absent, env.T("світлин немає: обличчя звіряють із пластиком", "no photos: faces are compared with the plastic card"), fresh}}
+	}
+	var all []finding
+	for _, p := range packs {
+		switch {
+		case p.Err != nil:
+			all = append(all, finding{mend, env.T("пакет світлин органу %s пошкоджено", "the photo pack of body %s is damaged", p.Body), fresh})
+		case at.Sub(p.IssuedAt) > checkpoint.MaxPhotosAge:
+			all = append(all, finding{mend, env.T("пакет світлин органу %s від %s застарів", "the photo pack of body %s of %s is too old", p.Body, locale.Date(p.IssuedAt)), fresh})
+		default:
+			all = append(all, finding{works, env.T("світлини органу %s: %d, пакет від %s", "photos of body %s: %d, pack of %s", p.Body, p.Photos, locale.Date(p.IssuedAt)), ""})
+		}
+	}
+	return all
+}
+
+// journalState tells why verdicts are not kept, without changing anything.
+func journalState(state *checkpoint.State, at time.Time) error {
+	journal, err := state.JournalInfo()
+	if err != nil {
+		return err
+	}
+	info, err := state.Info(at)
+	switch {
+	case err != nil:
+		return err
+	case info.Bundle == nil:
+		return info.BundleErr
+	case info.VerifierID == 0:
+		return checkpoint.ErrNotEnrolled
+	case journal.KeepDays == 0:
+		return checkpoint.ErrJournalOff
+	}
+	return nil
+}
+
+// journalFinding tells whether verdicts are kept.
+func journalFinding(env *cli.Env, err error) finding {
+	var why watch.Words
+	switch errors.As(journalWords(err), &why); {
+	case err == nil:
+		return finding{works, env.T("журнал ведеться", "the journal is kept"), ""}
+	case errors.Is(err, checkpoint.ErrJournalOff), errors.Is(err, checkpoint.ErrNotEnrolled), errors.Is(err, checkpoint.ErrNoPin), errors.Is(err, checkpoint.ErrNoBundle):
+		return finding{absent, env.T("журнал не ведеться: %s", "no journal is kept: %s", why.In(env.Lang)), ""}
+	}
+	return finding{mend, env.T("журнал не ведеться: %s", "no journal is kept: %s", why.In(env.Lang)), env.T("звільніть місце; пошкоджений прибирає posvid-verify journal clear", "free some space; posvid-verify journal clear removes a damaged one")}
 }
 
 // terminalState is what the doctor looks at of a terminal.

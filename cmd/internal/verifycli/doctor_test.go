@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/posvid/posvid/checkpoint"
 	"github.com/posvid/posvid/cmd/internal/cli"
 	"github.com/posvid/posvid/nfc/pcsc"
 	"github.com/posvid/posvid/qr/source"
@@ -15,6 +17,10 @@ import (
 func TestFindings(t *testing.T) {
 	camera := func(err error) []source.CameraInfo {
 		return []source.CameraInfo{{Device: "/dev/video0", Name: "Веб\x1b[31mкамера\u202e", Modes: []string{"MJPG 1280×720", "a", "b", "c"}, Err: err}}
+	}
+	now := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
+	pack := func(made time.Time, err error) []checkpoint.PhotoPack {
+		return []checkpoint.PhotoPack{{PhotosReport: checkpoint.PhotosReport{Body: "99000011", IssuedAt: made, Photos: 3}, Err: err}}
 	}
 	reader := func(r pcsc.Reader) []pcsc.Reader { r.Name = "ACS ACR122U\x07"; return []pcsc.Reader{r} }
 	screen := terminalState{on: true, columns: 80, rows: 24, name: "xterm-256color", locale: "uk_UA.UTF-8"}
@@ -45,6 +51,16 @@ func TestFindings(t *testing.T) {
 			"dumb terminal":   {terminalFindings(env, dumb), mend, "qr --camera"},
 			"no terminal":     {terminalFindings(env, off), absent, "watch"},
 			"no UTF-8":        {terminalFindings(env, latin)[1:], mend, "C.UTF-8"},
+			"no packs":        {photoFindings(env, nil, nil, now), absent, "photos install"},
+			"packs unread":    {photoFindings(env, nil, checkpoint.ErrDisk, now), mend, ""},
+			"pack":            {photoFindings(env, pack(now, nil), nil, now), works, "99000011"},
+			"old pack":        {photoFindings(env, pack(now.Add(-2*checkpoint.MaxPhotosAge), nil), nil, now), mend, "photos install"},
+			"damaged pack":    {photoFindings(env, pack(now, checkpoint.ErrPhotos), nil, now), mend, "photos install"},
+			"journal":         {[]finding{journalFinding(env, nil)}, works, ""},
+			"journal off":     {[]finding{journalFinding(env, checkpoint.ErrJournalOff)}, absent, ""},
+			"not admitted":    {[]finding{journalFinding(env, fmt.Errorf("x: %w", checkpoint.ErrNotEnrolled))}, absent, ""},
+			"journal damaged": {[]finding{journalFinding(env, checkpoint.ErrDamaged)}, mend, "journal clear"},
+			"journal full":    {[]finding{journalFinding(env, checkpoint.ErrJournalFull)}, mend, "journal clear"},
 			"without colours": {terminalFindings(env, plain)[1:], works, "NO_COLOR"},
 		} {
 			if len(c.got) != 1 {

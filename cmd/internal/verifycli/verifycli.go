@@ -707,6 +707,10 @@ func (p *Program) Diagnose(w io.Writer, at time.Time) int {
 			info.Bundle.Number(), locale.Duration(env.Lang, at.Sub(info.Bundle.IssuedAt()).Truncate(time.Minute)), locale.Duration(env.Lang, info.Bundle.Policy().For(info.Class).StatusAge))
 	default:
 		good("набір довіри %d, вік %s", "trust bundle %d, age %s", info.Bundle.Number(), locale.Duration(env.Lang, at.Sub(info.Bundle.IssuedAt()).Truncate(time.Minute)))
+		limit := info.Bundle.Policy().For(info.Class).StatusAge
+		if until := info.Bundle.IssuedAt().Add(limit); at.Sub(info.Bundle.IssuedAt()) > limit*3/4 {
+			fmt.Fprintln(w, mend, env.T("скоро застаріє: встановіть свіжий файл до %s", "will soon be too old: install a fresh file by %s", locale.Moment(env.Lang, until)))
+		}
 	}
 	if info.RecordsErr != nil {
 		bad("posvid-verify bundle install --recover ФАЙЛ", "posvid-verify bundle install --recover FILE", "пам'ять кодів і запитів пошкоджено: %v", "the memory of codes and challenges is damaged: %v", info.RecordsErr)

@@ -183,8 +183,8 @@ func (f face) glyph(r rune) (b *bitmap, ok bool) {
 		})
 	case 'Ж':
 		wide(max(3*t+2, w*8/5))
-		if t > 2 {
-			wide(2 * w)
+		if t > 2 || f.width == 5 {
+			wide(2 * f.width)
 		}
 		wide(w + (w-t)%2)
 		parts = append(parts, func() {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/posvid/posvid/checkpoint"
 	"github.com/posvid/posvid/cmd/internal/cli"
 	"github.com/posvid/posvid/cmd/internal/verifycli"
 	"github.com/posvid/posvid/qr/detect"
@@ -117,6 +118,24 @@ func TestScreenWithoutKeys(t *testing.T) {
 	s.waitText("запиту немає")
 	s.scan(w.code("taras", time.Second))
 	s.waitWord("ЧИННЕ", "світлини немає: парольної фрази не питали")
+	// The journal needs no passphrase; it has the verdict and not the person.
+	info, err := must[*checkpoint.State](t)(checkpoint.Open(w.dir)).JournalInfo()
+	if err != nil || info.Events != 1 {
+		t.Errorf("%d events in the journal, %v", info.Events, err)
+	}
+	err = filepath.WalkDir(w.dir, func(name string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(name)
+		if bytes.Contains(data, []byte("Гончарук")) || bytes.Contains(data, []byte("Бойко")) {
+			t.Errorf("%s holds a name", filepath.Base(name))
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
 	coloured := s.tmux("capture-pane", "-e", "-p")
 	if regexp.MustCompile(`\x1b\[[0-9;]*(3[0-8]|4[0-8]|9[0-7])[;m]`).MatchString(coloured) {
 		t.Errorf("colours in spite of NO_COLOR:\n%q", coloured)
