@@ -16,9 +16,9 @@ type view struct {
 	threshold []byte
 	bw, bh    int
 
-	how   binariser
-	even  float64 // share of blocks of one colour
-	noise int     // standard deviation of the calmer parts, in grey levels
+	around []block // what is known of the surroundings of each block
+	even   float64 // share of blocks of one colour
+	noise  int     // standard deviation of the calmer parts, in grey levels
 }
 
 const (
@@ -68,23 +68,28 @@ const (
 	byMidrange // midway between the darkest and the lightest of the blocks around: best near large dark or light areas
 )
 
-// setThresholds computes the threshold of each block from its surroundings.
-func (v *view) setThresholds(how binariser) {
-	if v.threshold != nil && v.how == how {
-		return
-	}
-	v.how = how
+// block is what is known of the pixels of a block, or of several.
+type block struct {
+	sum, square, count int32
+	lo, hi             byte
+}
+
+func (b *block) add(o block) {
+	b.sum += o.sum
+	b.square += o.square
+	b.count += o.count
+	b.lo, b.hi = min(b.lo, o.lo), max(b.hi, o.hi)
+}
+
+// survey measures the blocks, the noise, and the surroundings of each block: the
+// 5 × 5 blocks around it.
+func (v *view) survey() {
 	bw, bh := (v.w+blockSize-1)>>blockShift, (v.h+blockSize-1)>>blockShift
 	step := 1
-	if v.w*v.h > 300_000 { // a quarter of the pixels tells as much
+	if v.w*v.h > largeView { // a quarter of the pixels tells as much
 		step = 2
 	}
 	v.bw, v.bh = bw, bh
-	v.threshold = slices.Grow(v.threshold[:0], bw*bh)[:bw*bh]
-	type block struct {
-		sum, square, count int32
-		lo, hi             byte
-	}
 	blocks := make([]block, bw*bh)
 	for by := range bh {
 		row := blocks[by*bw:][:bw]
@@ -98,8 +103,7 @@ func (v *view) setThresholds(how binariser) {
 				x0 := bx << blockShift
 				part := line[x0:min(x0+blockSize, len(line))]
 				b := &row[bx]
-				lo, hi, sum, square := b.lo, b.hi, int32(0), int32(0)
-				count := int32(0)
+				lo, hi, sum, square, count := b.lo, b.hi, int32(0), int32(0), int32(0)
 				for k := 0; k < len(part); k += step {
 					p := part[k]
 					sum += int32(p)
@@ -117,16 +121,11 @@ func (v *view) setThresholds(how binariser) {
 		mean := b.sum / b.count
 		calm[min(63, isqrt(b.square/b.count-mean*mean))]++
 	}
-	v.noise = 0
 	for left := len(blocks) / 4; v.noise < 63 && left > calm[v.noise]; v.noise++ {
 		left -= calm[v.noise]
 	}
 	v.even = float64(calm[0]) / float64(len(blocks))
-	// A code that fills the picture leaves no calm block; more than 12 levels
-	// are never noise.
-	flat := int32(max(5, 2*min(12, v.noise)))
-	flat *= flat
-	// Sums and extremes over the blocks around: along rows, then down columns.
+	// Along rows, then down columns.
 	const radius = 2
 	along := make([]block, bw*bh)
 	for by := range bh {
@@ -134,10 +133,7 @@ func (v *view) setThresholds(how binariser) {
 		for bx := range out {
 			t := block{lo: 255}
 			for _, b := range row[max(0, bx-radius):min(bw, bx+radius+1)] {
-				t.sum += b.sum
-				t.square += b.square
-				t.count += b.count
-				t.lo, t.hi = min(t.lo, b.lo), max(t.hi, b.hi)
+				t.add(b)
 			}
 			out[bx] = t
 		}
@@ -146,23 +142,36 @@ func (v *view) setThresholds(how binariser) {
 		for bx := range bw {
 			t := block{lo: 255}
 			for y := max(0, by-radius); y < min(bh, by+radius+1); y++ {
-				b := along[y*bw+bx]
-				t.sum += b.sum
-				t.square += b.square
-				t.count += b.count
-				t.lo, t.hi = min(t.lo, b.lo), max(t.hi, b.hi)
+				t.add(along[y*bw+bx])
 			}
-			mean := t.sum / t.count
-			switch {
-			case t.square/t.count-mean*mean < flat: // nothing but noise: all light
-				v.threshold[by*bw+bx] = 0
-			case how == byMidrange:
-				v.threshold[by*bw+bx] = byte((int32(t.lo) + int32(t.hi) + 1) / 2)
-			case how == byBoth:
-				v.threshold[by*bw+bx] = byte((int32(t.lo) + int32(t.hi) + 2*mean) / 4)
-			default:
-				v.threshold[by*bw+bx] = byte(mean)
-			}
+			blocks[by*bw+bx] = t
+		}
+	}
+	v.around = blocks
+}
+
+// setThresholds computes the threshold of each block from its surroundings.
+func (v *view) setThresholds(how binariser) {
+	if v.around == nil {
+		v.survey()
+	}
+	v.threshold = slices.Grow(v.threshold[:0], len(v.around))[:len(v.around)]
+	// A code that fills the picture leaves no calm block; more than 12 levels
+	// are never noise.
+	flat := int32(max(5, 2*min(12, v.noise)))
+	flat *= flat
+	for i, t := range v.around {
+		mean := t.sum / t.count
+		middle := (int32(t.lo) + int32(t.hi) + 1) / 2
+		switch {
+		case t.square/t.count-mean*mean < flat: // nothing but noise: all light
+			v.threshold[i] = 0
+		case how == byMidrange:
+			v.threshold[i] = byte(middle)
+		case how == byBoth:
+			v.threshold[i] = byte((middle + mean) / 2)
+		default:
+			v.threshold[i] = byte(mean)
 		}
 	}
 }

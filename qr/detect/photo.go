@@ -447,7 +447,7 @@ func (s *search) photo() {
 			return
 		}
 		step := 1
-		if v.w*v.h > 300_000 {
+		if v.w*v.h > largeView {
 			step = 2
 		}
 		s.look(v, byBoth, step, rungName(i))
@@ -463,7 +463,7 @@ func (s *search) photo() {
 		}
 		s.look(v, byMean, 1, "mean-"+rungName(i))
 	}
-	if len(s.results) == 0 && s.base.w*s.base.h <= maxUpPixels && !s.late() {
+	if len(s.results) == 0 && s.worthDoubling() && !s.late() {
 		v := &view{grey: s.base.doubled(), scale: 0.5}
 		s.look(v, byBoth, 1, "double")
 		if len(s.results) == 0 {
@@ -480,6 +480,16 @@ func (s *search) photo() {
 	if len(s.results) == 0 {
 		s.pairs("pair")
 	}
+}
+
+// worthDoubling tells whether smaller modules than a view shows well may be
+// there: the picture is small itself, or finder patterns of small modules were
+// seen.
+func (s *search) worthDoubling() bool {
+	pixels := s.base.w * s.base.h
+	return pixels <= maxUpPixels && (pixels <= largeView || slices.ContainsFunc(s.found, func(f finder) bool {
+		return f.m < 3.2 && f.quality > 0.55
+	}))
 }
 
 func rungName(i int) string {
