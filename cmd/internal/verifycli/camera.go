@@ -31,7 +31,7 @@ func (p *Program) cameraSources(names []string) []watch.Source {
 			device := name
 			if name == "auto" {
 				if device = firstCamera(); device == "" {
-					give(watch.Item{Err: watch.Words{UK: "не знайдено (якщо її й не буде: --camera none)", EN: "none found (if there is to be none: --camera none)"}})
+					give(watch.Item{Absent: true, Err: watch.Words{UK: "не знайдено (якщо її й не буде: --camera none)", EN: "none found (if there is to be none: --camera none)"}})
 					return
 				}
 			}

@@ -26,6 +26,11 @@ func (p *Program) cardSources(state *checkpoint.State, o watchOptions) []watch.S
 		return nil
 	}
 	var reader WatchReader = pcsc.New(pcsc.Options{Reader: o.reader})
+	if p.Cards != nil {
+		if given, ok := p.Cards(pcsc.Options{Reader: o.reader}).(WatchReader); ok {
+			reader = given
+		}
+	}
 	if _, err := reader.Present(context.Background()); o.reader == "" && (errors.Is(err, pcsc.NotBuilt) || errors.Is(err, pcsc.NoService)) {
 		return nil // a checkpoint without cards: doctor tells how to have them
 	}

@@ -94,6 +94,7 @@ type Item struct {
 	Judge  func(Question) verifier.Verdict // a card that was read: it brings its own decision, on Question's time, level and language
 	Up     bool                            // the source works
 	Err    error                           // the source does not work: the screen says so; it goes on by itself
+	Absent bool                            // with Err: it was never there, which is told only while nothing else is on the screen
 }
 
 // Source is a camera or a reader. Run gives its items until the context ends. The screen calls it in a goroutine of its own

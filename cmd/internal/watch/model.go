@@ -161,6 +161,7 @@ type sourceState struct {
 	card bool
 	up   bool
 	err  error
+	gone bool // err is no trouble: the source was never there
 }
 
 // Model is the screen. It is a tea.Model.
@@ -500,7 +501,7 @@ func (m *Model) item(source string, item Item, now time.Time) tea.Cmd {
 	}
 	switch {
 	case item.Err != nil:
-		s.up, s.err = false, item.Err
+		s.up, s.err, s.gone = false, item.Err, item.Absent
 		return nil
 	case item.Up, item.Seen, item.Judge != nil, len(item.Texts) > 0:
 		s.up, s.err = true, nil

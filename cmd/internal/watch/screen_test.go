@@ -1049,6 +1049,12 @@ func TestCameraGone(t *testing.T) {
 	r.has("тримайте код БЛИЖЧЕ")
 	r.pass(advising + time.Second)
 	r.lacks("БЛИЖЧЕ")
+	r.send(itemMsg{"auto", Item{Absent: true, Err: errors.New("не знайдено")}})
+	r.has("— не знайдено")
+	r.verdicts["SID1:B"] = accepted()
+	r.scan("SID1:B")
+	r.lacks("не знайдено")
+	r.press(" ")
 	r.send(itemMsg{"невідома", Item{Err: errors.New("збій")}})
 	r.has("збій")
 }

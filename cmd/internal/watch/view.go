@@ -260,7 +260,7 @@ func (m *Model) warnings() []string {
 		}
 	}
 	for _, name := range m.order {
-		if s := m.sources[name]; s != nil && s.err != nil {
+		if s := m.sources[name]; s != nil && s.err != nil && !s.gone {
 			all = append(all, s.name+": "+m.words(s.err))
 		}
 	}
@@ -305,14 +305,17 @@ func (m *Model) keysLine(p paint) string {
 		sound = m.t("[S] звук: так", "[S] sound: on")
 	}
 	rest := []string{m.t("[H] довідка", "[H] help"), m.t("[Q] кінець", "[Q] quit"), sound, m.t("[L] English", "[L] українська")}
-	line := " " + strings.Join(keys, "  ")
+	used := 1
+	for _, k := range keys {
+		used += width(k) + 2
+	}
 	for _, k := range rest {
-		if width(line)+2+width(k) > m.width {
+		if used += width(k) + 2; used > m.width+2 {
 			break
 		}
-		line += "  " + k
+		keys = append(keys, k)
 	}
-	return p.faint.Render(line)
+	return p.faint.Render(" " + strings.Join(keys, "  "))
 }
 
 func (m *Model) confirmWords() string {
@@ -815,6 +818,8 @@ func (m *Model) deviceLines(p paint) []string {
 		s := m.sources[name]
 		state := m.t("вмикаю…", "starting…")
 		switch {
+		case s.err != nil && s.gone:
+			state = p.faint.Render("— " + m.words(s.err))
 		case s.err != nil:
 			state = p.bad.Render("✘ " + m.words(s.err))
 		case s.up:
