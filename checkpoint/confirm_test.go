@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/posvid/posvid/credential"
 	"github.com/posvid/posvid/crypto/keys"
@@ -187,6 +188,40 @@ func TestConfirmPhotoOfABroadcastCode(t *testing.T) {
 	in.MinLevel = verifier.L3
 	if v := s.ConfirmPhoto(in, matched, at.Add(time.Second)); v.Code != verifier.LevelTooLow {
 		t.Errorf("level 3 from a broadcast code: %s", v.Code)
+	}
+}
+
+// asleep gives the time after a computer has slept: the time of day went on, the clock that Go reads beside it stood still.
+func asleep(t *testing.T, at time.Time, d time.Duration) time.Time {
+	later := at.Add(d)
+	(*struct {
+		wall uint64
+		ext  int64
+		loc  *time.Location
+	})(unsafe.Pointer(&later)).ext -= int64(d)
+	if later.Sub(at) != 0 || later.Round(0).Sub(at.Round(0)) != d {
+		t.Fatal("time.Time is laid out in another way")
+	}
+	return later
+}
+
+// TestConfirmPhotoAfterSleep: the term of a reading is over by the time of day too.
+func TestConfirmPhotoAfterSleep(t *testing.T) {
+	w := worldOf(t, 1)
+	_, hash := w.withPhoto(3)
+	s := w.device(1)
+	at := time.Now()
+	at = at.Add(after(1).Sub(at)) // with both clocks
+	in := verifier.Input{Text: w.code(at, 1, "", nil), At: at}
+	s.Verify(in, Gate{Record: true})
+	matched := verifier.Photo{Kind: verifier.PhotoMatched, Hash: hash}
+	for wait, want := range map[time.Duration]verifier.Code{ConfirmTerm: verifier.OK, ConfirmTerm + time.Second: verifier.AlreadyShown, time.Hour: verifier.AlreadyShown} {
+		if v := s.ConfirmPhoto(in, matched, asleep(t, at, wait)); v.Code != want {
+			t.Errorf("after %s of sleep: %s, want %s", wait, v.Code, want)
+		}
+	}
+	if v := s.ConfirmPhoto(in, matched, at.Add(time.Second)); v.Code != verifier.OK {
+		t.Errorf("a second later: %s", v.Code)
 	}
 }
 
