@@ -53,15 +53,17 @@ func (s *State) InstallPhotos(r io.Reader, k keys.VerifierPrivateKey, at time.Ti
 			_ = s.disk.remove(temporary) // what is left of it is overwritten by the next install anyway
 		}
 	}()
-	if err := s.receivePack(r, temporary, at); err != nil {
+	content, err := s.receivePack(r, temporary, k, at)
+	if err != nil {
 		return report, err
 	}
 	p, closer, err := openPackFile(temporary)
 	if err != nil {
 		return report, err
 	}
-	content, err := p.unseal(k, s.ownNumber())
-	if err == nil {
+	if p.bound != content.bound {
+		err = fail(ErrPhotos, "photo pack: its header changed while it was copied")
+	} else {
 		err = p.verify(content)
 	}
 	closer.Close() // Windows renames no open file
@@ -95,31 +97,36 @@ func errNoPhotoKey() error {
 	return fail(ErrKeys, "photos open only with this device's keys, and those with its passphrase")
 }
 
-// receivePack writes what comes to a file and flushes it. What the header says is looked at before the rest is read.
-func (s *State) receivePack(r io.Reader, name string, at time.Time) error {
+// receivePack writes what comes to a file and flushes it. What the header says, and that the pack is for this verifier, is
+// looked at before the rest is read: a pack for others fills no disk. It gives the keys of the pack.
+func (s *State) receivePack(r io.Reader, name string, k keys.VerifierPrivateKey, at time.Time) (*packKeys, error) {
 	var start recorder
 	h, err := readHead(io.TeeReader(r, &start))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if _, _, err := s.admitPack(h, at); err != nil {
-		return err
+		return nil, err
+	}
+	content, err := h.unseal(k, s.ownNumber())
+	if err != nil {
+		return nil, err
 	}
 	f, err := s.disk.create(name, os.O_TRUNC)
 	if err != nil {
-		return fail(ErrDisk, "writing %s: %v", packTemporary, err)
+		return nil, fail(ErrDisk, "writing %s: %v", packTemporary, err)
 	}
 	n, err := io.Copy(f, io.MultiReader(&start, io.LimitReader(r, MaxPhotoPack+1)))
 	if err == nil && n <= MaxPhotoPack {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
-		return fail(ErrDisk, "writing %s: %v", packTemporary, err)
+		return nil, fail(ErrDisk, "writing %s: %v", packTemporary, err)
 	}
 	if n > MaxPhotoPack {
-		return fail(ErrPhotos, "photo pack of more than %d bytes", int64(MaxPhotoPack))
+		return nil, fail(ErrPhotos, "photo pack of more than %d bytes", int64(MaxPhotoPack))
 	}
-	return nil
+	return content, nil
 }
 
 // recorder gives back what was written to it; a header is bounded, so is this.

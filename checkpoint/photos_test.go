@@ -673,6 +673,37 @@ func TestInstallPhotosIsBounded(t *testing.T) {
 	}
 }
 
+// A pack for others is refused by its header: it fills no disk, and nobody waits for its gigabytes to be copied.
+func TestInstallPhotosReadsNoPackForOthers(t *testing.T) {
+	k, _ := verifierKey(t, "gate")
+	other, _ := verifierKey(t, "another gate")
+	data, _, _ := packOf(t, body, 3, base)
+	s := emptyDevice(t)
+	before := everything(t, s.dir)
+	taken := 0
+	endless := readerFunc(func(b []byte) (int, error) {
+		n := copy(b, data[min(taken, len(data)):])
+		clear(b[n:])
+		taken += len(b)
+		return len(b), nil
+	})
+	if _, err := s.InstallPhotos(endless, other, base); !errors.Is(err, ErrPhotosOther) {
+		t.Errorf("%v", err)
+	}
+	if taken > packStart+maxHeader {
+		t.Errorf("%d bytes were taken of a pack for others", taken)
+	}
+	delete(before, packLock)
+	after := everything(t, s.dir)
+	delete(after, packLock)
+	if !equal(before, after) {
+		t.Error("something was left of it")
+	}
+	if _, err := s.InstallPhotos(bytes.NewReader(data), k, base); err != nil {
+		t.Errorf("after it, one for this verifier: %v", err)
+	}
+}
+
 // While a pack is copied and checked, the gate goes on: each read of it asks for a verdict, which needs the lock.
 func TestInstallPhotosKeepsNobodyWaiting(t *testing.T) {
 	w := worldOf(t, 1)
