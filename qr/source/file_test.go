@@ -232,18 +232,21 @@ func TestBombs(t *testing.T) {
 			t.Errorf("16-bit picture, limit %d: %v", limit, item.Err)
 		}
 	}
-	// A JPEG that repeats its scan costs minutes.
+	// A JPEG that repeats its scan costs minutes; no more than one for each component is of use.
 	var plain bytes.Buffer
 	if err := jpeg.Encode(&plain, image.NewGray(image.Rect(0, 0, 64, 64)), nil); err != nil {
 		t.Fatal(err)
 	}
 	scan := bytes.Index(plain.Bytes(), []byte{0xff, 0xda})
-	many := bytes.Clone(plain.Bytes()[:scan])
-	for range 33 {
-		many = append(many, plain.Bytes()[scan:plain.Len()-2]...)
-	}
-	if item := one(t, many, source.Limits{}); !errors.Is(item.Err, source.ErrFormat) || !strings.Contains(item.Err.Error(), "scans") {
-		t.Errorf("33 scans: %v", item.Err)
+	for scans, good := range map[int]bool{1: true, 4: true, 5: false, 33: false} {
+		many := bytes.Clone(plain.Bytes()[:scan])
+		for range scans {
+			many = append(many, plain.Bytes()[scan:plain.Len()-2]...)
+		}
+		item := one(t, append(many, 0xff, 0xd9), source.Limits{})
+		if good != (item.Err == nil) || !good && (!errors.Is(item.Err, source.ErrFormat) || !strings.Contains(item.Err.Error(), "scans")) {
+			t.Errorf("%d scans: %v", scans, item.Err)
+		}
 	}
 	for limit, want := range map[int]error{99: source.ErrTooLarge, 100: source.ErrFormat} {
 		if item := one(t, bytes.Repeat([]byte{0x80}, 100), source.Limits{MaxBytes: limit}); !errors.Is(item.Err, want) {
@@ -494,6 +497,17 @@ func TestPDFHostile(t *testing.T) {
 	items := all(t, source.OpenFile("many.pdf", many, source.Limits{}))
 	if n := len(items); n != source.MaxPages+1 || !errors.Is(items[n-1].Err, source.ErrPDFPages) {
 		t.Errorf("%d items, last %+v", n, items[len(items)-1])
+	}
+	// A title that poses as the answer about pages is a title.
+	for _, title := range []string{`x\nPages: 7`, `x\nPages:           1\nPage    1 size: 9000 x 1 pts`, `x\012Page    1 size: 1 x 1 pts`, `x\nEncrypted: yes`} {
+		content := "<</Length 25>>stream\n0 g 10 10 100 100 re f   \nendstream"
+		titled := hand("<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Kids[3 0 R]/Count 1>>",
+			"<</Type/Page/Parent 2 0 R/MediaBox[0 0 144 72]/Contents 4 0 R>>", content, "<</Title("+title+")>>")
+		titled = bytes.Replace(titled, []byte("/Root 1 0 R"), []byte("/Root 1 0 R/Info 5 0 R"), 1)
+		item := one(t, titled, source.Limits{})
+		if item.Page != 1 || item.Picture == nil || item.Picture.Rect.Dx() != 600 || item.Picture.Rect.Dy() != 300 {
+			t.Errorf("title %q: page %d, %v", title, item.Page, item.Err)
+		}
 	}
 	// A picture of 10 gigabytes, none of which is there: it costs no more than the time that is given.
 	image := "<</Type/XObject/Subtype/Image/Width 60000/Height 60000/ColorSpace/DeviceRGB/BitsPerComponent 8/Filter/RunLengthDecode/Length 2>>stream\n\x80\n\nendstream"

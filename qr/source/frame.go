@@ -181,7 +181,7 @@ func wholeJPEG(data []byte) ([]byte, error) {
 	if scan == 0 {
 		return nil, fmt.Errorf("source: MJPEG frame of %d bytes has no scan: %w", len(data), ErrFrame)
 	}
-	if n, progressive := scanJPEG(data); progressive || n > 4 {
+	if n, progressive := scanJPEG(data); progressive || n > maxSequential {
 		return nil, fmt.Errorf("source: MJPEG frame: %d scans: %w", n, ErrFrame)
 	}
 	ended := bytes.HasSuffix(data, []byte{0xff, 0xd9})

@@ -18,7 +18,10 @@ const (
 	DefaultPDFTime = 20 * time.Second
 )
 
-const maxScans = 32 // scans of one JPEG; encoders write at most some twenty
+const (
+	maxScans      = 32 // scans of one progressive JPEG; encoders write at most some twenty
+	maxSequential = 4  // scans of any other JPEG: one for each component (ITU-T T.81, Section B.2.3)
+)
 
 // Limits bounds the work on one file. The zero value of a field means the
 // package's default.

@@ -126,6 +126,7 @@ func (p *pdf) measure(ctx context.Context, info string) error {
 		switch {
 		case len(f) == 2 && f[0] == "Pages:":
 			pages, _ = strconv.Atoi(f[1])
+			p.sides = nil // what stood before is the document's title and the like, which may hold such lines too
 		case len(f) >= 6 && f[0] == "Page" && f[2] == "size:":
 			w, errW := strconv.ParseFloat(f[3], 64)
 			h, errH := strconv.ParseFloat(f[5], 64)

@@ -44,8 +44,8 @@ func sniff(data []byte) (format, bool) {
 	case bytes.HasPrefix(data, []byte("\xff\xd8\xff")):
 		return format{"JPEG",
 			func(b []byte) (image.Config, error) {
-				if n, _ := scanJPEG(b); n > maxScans {
-					return image.Config{}, fmt.Errorf("%d scans, limit %d", n, maxScans)
+				if n, limit := jpegScans(b); n > limit {
+					return image.Config{}, fmt.Errorf("%d scans, limit %d", n, limit)
 				}
 				return jpeg.DecodeConfig(bytes.NewReader(b))
 			},
@@ -62,9 +62,9 @@ func sniff(data []byte) (format, bool) {
 	return format{}, false
 }
 
-// scanJPEG counts the scans of a JPEG and tells whether it is progressive. A
-// progressive picture may repeat a scan over all its pixels in a few bytes, so
-// that a small file could cost minutes; no encoder needs more than maxScans.
+// scanJPEG counts the scans of a JPEG and tells whether it is progressive. Each
+// scan may go over all pixels again, in a few bytes when it is progressive, so
+// that a small file could cost minutes.
 func scanJPEG(data []byte) (scans int, progressive bool) {
 	for i := 2; i+3 < len(data); {
 		if data[i] != 0xff {
@@ -87,6 +87,15 @@ func scanJPEG(data []byte) (scans int, progressive bool) {
 		}
 	}
 	return scans, progressive
+}
+
+// jpegScans counts the scans of a JPEG and tells how many it may have.
+func jpegScans(data []byte) (scans, limit int) {
+	scans, progressive := scanJPEG(data)
+	if progressive {
+		return scans, maxScans
+	}
+	return scans, maxSequential
 }
 
 // heavy reports a picture that takes more than 4 bytes a pixel to decode: 16
