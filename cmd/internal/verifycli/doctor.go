@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 	"time"
+	"unicode"
 
 	"golang.org/x/term"
 
@@ -97,10 +99,11 @@ func cameraFindings(env *cli.Env, cameras []source.CameraInfo, err error) []find
 	return blind
 }
 
-// printable leaves out of a device's name what could disturb a terminal.
+// printable leaves out of a text from outside, such as a file's or a device's name, what could steer a terminal or turn the
+// order of letters.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 || r >= 0x200b && r <= 0x200f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
+		if !unicode.IsPrint(r) {
 			return -1
 		}
 		return r
@@ -222,7 +225,7 @@ func terminalFindings(env *cli.Env, s terminalState) []finding {
 	switch {
 	case !s.on:
 		return []finding{{absent, env.T("екран (watch) тут не видно: вивід не на термінал", "the screen (watch) cannot be shown here: the output is no terminal"), ""}}
-	case s.name == "dumb" || s.name == "":
+	case s.name == "dumb" || s.name == "" && runtime.GOOS != "windows":
 		all = append(all, finding{mend, env.T("термінал (TERM=%s) не малює екрана", "the terminal (TERM=%s) cannot draw the screen", s.name), env.T("відкрийте звичайний термінал або беріть posvid-verify qr --camera", "open a usual terminal, or use posvid-verify qr --camera")})
 	case s.columns < 80 || s.rows < 24:
 		all = append(all, finding{mend, env.T("термінал %d×%d замалий для екрана", "the terminal of %d×%d is small for the screen", s.columns, s.rows), env.T("збільште вікно хоча б до 80×24", "enlarge the window to 80×24 at least")})

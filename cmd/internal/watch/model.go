@@ -713,8 +713,9 @@ func (m *Model) verdict(msg judgedMsg, now time.Time) tea.Cmd {
 // enqueue shows a verdict now, or when the one on the screen has been there long enough.
 func (m *Model) enqueue(c *card, now time.Time) tea.Cmd {
 	c.outcome = outcomeOf(c.verdict())
-	if cur := m.current; cur != nil && len(m.pending) == 0 && m.sameHolder(cur, c) {
-		// The same phone with its next code: the verdict stays as it is, so that nothing flickers.
+	if cur := m.current; cur != nil && len(m.pending) == 0 && m.sameHolder(cur, c) && (c.outcome == verifier.Accept || now.Sub(cur.shown) < hold(cur)) {
+		// The same phone with its next code: the verdict stays as it is, so that nothing flickers. A refusal that repeats after
+		// its time is told again: the guard has asked for another code.
 		c.wipe()
 		return nil
 	}

@@ -463,6 +463,21 @@ func TestSamePerson(t *testing.T) {
 	if r.m.counts[verifier.Accept] != 2 {
 		t.Errorf("counts %v", r.m.counts)
 	}
+	// A refusal that repeats is told again, so that the guard sees that the new code was read.
+	r.press(" ")
+	r.verdicts["SID1:R1"], r.verdicts["SID1:R2"], r.verdicts["SID1:R3"] = refused(), refused(), refused()
+	r.scan("SID1:R1")
+	r.scan("SID1:R2")
+	bells = r.bells
+	r.pass(holdOther + beat)
+	if r.bells != bells {
+		t.Error("the same refusal at once is told twice")
+	}
+	r.scan("SID1:R3")
+	if r.bells != bells+3 {
+		t.Errorf("%d strokes for a refusal that repeats", r.bells-bells)
+	}
+	r.press(" ")
 	// Somebody else is never taken for the same.
 	r.verdicts["SID1:E"] = other(5)
 	r.see("SID1:E")
