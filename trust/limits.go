@@ -26,6 +26,7 @@ const (
 	maxCertificates = 512   // card roots, and as many CRLs
 	maxDER          = 1 << 20
 	MaxCarriers     = 600_000 // rows of the carrier table
+	maxBodyCarriers = 300_000 // rows of one body in it
 	maxRegister     = 192 << 20
 
 	MaxStatusEntries = 1 << 20 // entries of one status list

@@ -58,6 +58,7 @@ type carriedList struct {
 type carriedObject struct {
 	raw      []byte
 	issuedAt time.Time
+	withheld map[[32]byte]bool // of carriers: the hashes of rows that no bundle holds
 }
 
 // NewRegister starts a register from the signed root 1.

@@ -2,6 +2,7 @@ package trust
 
 import (
 	"bytes"
+	"slices"
 	"time"
 
 	"github.com/posvid/posvid/codes"
@@ -10,7 +11,7 @@ import (
 
 // Carry takes over what a body published: each object has to be signed by a key with a right for its body, be no older
 // than what is carried, and no newer than at; a status list may not shrink, and a code table only grows. All of it is
-// taken, or none.
+// taken, or none, but for carriers that Withheld counts.
 func (r *Register) Carry(publication []byte, at time.Time) error {
 	p, err := ParsePublication(publication)
 	if err != nil {
@@ -145,7 +146,7 @@ func (r *Register) carryCodes(owner string, data []byte, at time.Time) (*carried
 	if err := fresh(what, t.UnverifiedIssuedAt, carried, at); err != nil {
 		return nil, err
 	}
-	return &carriedObject{bytes.Clone(data), t.UnverifiedIssuedAt}, nil
+	return &carriedObject{raw: bytes.Clone(data), issuedAt: t.UnverifiedIssuedAt}, nil
 }
 
 func (r *Register) carryCarriers(owner string, data []byte, at time.Time) (*carriedObject, error) {
@@ -168,16 +169,19 @@ func (r *Register) carryCarriers(owner string, data []byte, at time.Time) (*carr
 	if err := fresh(what, o.issuedAt, carried, at); err != nil {
 		return nil, err
 	}
-	// A carrier belongs to one body: otherwise one body could shadow another's, or stop every bundle.
+	// A carrier belongs to the body that stated it first. A row of another body is left out and not refused: a body that states
+	// another's card, or fills the table, must not keep that one's dismissals from the bundle.
 	taken := map[[32]byte]bool{}
+	rows := 0
 	for iss, other := range r.carriers {
-		if iss == owner {
+		if iss == owner || r.bodies[iss].Ended() {
 			continue
 		}
 		all, err := r.carrierList(iss, other)
 		if err != nil {
 			return nil, err
 		}
+		rows += len(all)
 		for _, c := range all {
 			taken[carrierHash(r.salt, c.Kind, c.Number)] = true
 		}
@@ -186,20 +190,48 @@ func (r *Register) carryCarriers(owner string, data []byte, at time.Time) (*carr
 	if err != nil {
 		return nil, err
 	}
+	object := &carriedObject{raw: bytes.Clone(data), issuedAt: o.issuedAt}
+	own := make(map[[32]byte]bool, len(mine))
+	held := 0
 	for _, c := range mine {
 		sum := carrierHash(r.salt, c.Kind, c.Number)
-		if taken[sum] {
-			return nil, refuse(ErrConflict, "%s: one is stated twice, or belongs to another body", what)
+		if own[sum] {
+			return nil, refuse(ErrConflict, "%s: one is stated twice", what)
 		}
-		taken[sum] = true
+		own[sum] = true
+		if taken[sum] || held == maxBodyCarriers || rows+held == MaxCarriers {
+			if object.withheld == nil {
+				object.withheld = map[[32]byte]bool{}
+			}
+			object.withheld[sum] = true
+			continue
+		}
+		held++
 	}
-	return &carriedObject{bytes.Clone(data), o.issuedAt}, nil
+	return object, nil
 }
 
+// Withheld counts by body the carriers that it states and that no bundle holds: another body stated them first, or the table
+// is full. Bodies of which all are held are not in it.
+func (r *Register) Withheld() map[string]int {
+	out := map[string]int{}
+	for iss, c := range r.carriers {
+		if len(c.withheld) > 0 && !r.bodies[iss].Ended() {
+			out[iss] = len(c.withheld)
+		}
+	}
+	return out
+}
+
+// carrierList reads the carriers of a body but those that are withheld.
 func (r *Register) carrierList(iss string, c *carriedObject) ([]Carrier, error) {
 	o, err := parseBodyObject(c.raw, typeCarriers, ErrRegister, "carriers")
 	if err != nil {
 		return nil, err
 	}
-	return decodeCarrierList(iss, o.content)
+	list, err := decodeCarrierList(iss, o.content)
+	if err != nil || len(c.withheld) == 0 {
+		return list, err
+	}
+	return slices.DeleteFunc(list, func(row Carrier) bool { return c.withheld[carrierHash(r.salt, row.Kind, row.Number)] }), nil
 }

@@ -1,7 +1,9 @@
 package trust
 
 import (
+	"bytes"
 	"cmp"
+	"crypto/sha256"
 	"encoding/json"
 	"slices"
 	"time"
@@ -23,6 +25,7 @@ type registerJSON struct {
 	Lists     [][]byte            `json:"status_lists"`
 	Codes     [][]byte            `json:"codes"`
 	Carriers  [][]byte            `json:"carriers"`
+	Withheld  map[string][][]byte `json:"carriers_withheld,omitempty"`
 	Salt      []byte              `json:"carrier_salt"`
 	Policy    policyJSON          `json:"policy"`
 	Texts     map[string][]string `json:"texts"`
@@ -113,6 +116,13 @@ func (r *Register) Encode() ([]byte, error) {
 	}
 	for _, iss := range sortedKeys(r.carriers) {
 		w.Carriers = append(w.Carriers, r.carriers[iss].raw)
+		for sum := range r.carriers[iss].withheld {
+			if w.Withheld == nil {
+				w.Withheld = map[string][][]byte{}
+			}
+			w.Withheld[iss] = append(w.Withheld[iss], bytes.Clone(sum[:]))
+		}
+		slices.SortFunc(w.Withheld[iss], bytes.Compare)
 	}
 	for c, row := range r.policy.Classes {
 		w.Policy.Classes[uint8(c)] = classJSON{row.MinLevel, int64(row.StatusAge / time.Second)}
@@ -314,7 +324,7 @@ func (r *Register) readCarriedJSON(w *registerJSON) error {
 		if r.bodies[t.UnverifiedIssuer] == nil || r.codes[t.UnverifiedIssuer] != nil {
 			return refuse(ErrRegister, "code table %d stands twice or has no body", i)
 		}
-		r.codes[t.UnverifiedIssuer] = &carriedObject{raw, t.UnverifiedIssuedAt}
+		r.codes[t.UnverifiedIssuer] = &carriedObject{raw: raw, issuedAt: t.UnverifiedIssuedAt}
 	}
 	for i, raw := range w.Carriers {
 		o, err := parseBodyObject(raw, typeCarriers, ErrRegister, "carriers")
@@ -324,7 +334,20 @@ func (r *Register) readCarriedJSON(w *registerJSON) error {
 		if r.bodies[o.issuer] == nil || r.carriers[o.issuer] != nil {
 			return refuse(ErrRegister, "carriers %d stand twice or have no body", i)
 		}
-		r.carriers[o.issuer] = &carriedObject{raw, o.issuedAt}
+		r.carriers[o.issuer] = &carriedObject{raw: raw, issuedAt: o.issuedAt}
+	}
+	for iss, sums := range w.Withheld {
+		c := r.carriers[iss]
+		if c == nil || len(sums) == 0 {
+			return refuse(ErrRegister, "withheld carriers of %q, which states none", iss)
+		}
+		c.withheld = make(map[[32]byte]bool, len(sums))
+		for _, sum := range sums {
+			if len(sum) != sha256.Size || c.withheld[[32]byte(sum)] {
+				return refuse(ErrRegister, "withheld carriers of %s: want hashes of %d bytes, each once", iss, sha256.Size)
+			}
+			c.withheld[[32]byte(sum)] = true
+		}
 	}
 	return nil
 }

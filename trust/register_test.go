@@ -2,6 +2,7 @@ package trust
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -340,7 +341,6 @@ func TestCarryCarriers(t *testing.T) {
 	}
 	theirs := Carrier{CarrierNumber, []byte(edrpou(1) + "-000003"), edrpou(2), 0}
 	mine := Carrier{CarrierGUID, bytes.Repeat([]byte{9}, 16), edrpou(2), 5}
-	unchanged(t, r, "another's carrier", carry(edrpou(2), sign(edrpou(2), "two", day(1), theirs)), ErrConflict)
 	unchanged(t, r, "a carrier twice", carry(edrpou(2), sign(edrpou(2), "two", day(1), mine, mine)), ErrConflict)
 	unchanged(t, r, "foreign key", carry(edrpou(2), sign(edrpou(2), "one", day(1), mine)), ErrPublication)
 	unchanged(t, r, "another's list", carry(edrpou(2), signedCarriers(t, edrpou(1), day(1), "one", 5)), ErrPublication)
@@ -352,6 +352,23 @@ func TestCarryCarriers(t *testing.T) {
 	b := mustOpen(t, r, build(t, r, day(1)))
 	if body, status, ok, err := b.Carrier(CarrierGUID, mine.Number); err != nil || !ok || body != edrpou(2) || status != 5 {
 		t.Errorf("%s %d %v %v", body, status, ok, err)
+	}
+	// Another's carrier is left out; all else that its body published is carried.
+	if err := carry(edrpou(2), sign(edrpou(2), "two", day(1).Add(time.Second), mine, theirs))(); err != nil {
+		t.Fatal(err)
+	}
+	r = operatorOf(t, r)
+	if got := r.Withheld(); len(got) != 1 || got[edrpou(2)] != 1 {
+		t.Errorf("withheld %v, want one of %s", got, edrpou(2))
+	}
+	b = mustOpen(t, r, build(t, r, day(1).Add(time.Minute)))
+	for _, c := range []struct {
+		Carrier
+		body string
+	}{{mine, edrpou(2)}, {theirs, edrpou(1)}} {
+		if body, _, ok, err := b.Carrier(c.Kind, c.Number); err != nil || !ok || body != c.body {
+			t.Errorf("%s %v %v, want %s", body, ok, err, c.body)
+		}
 	}
 	if _, _, ok, err := b.Carrier(CarrierNumber, []byte("99999999")); ok || err != nil {
 		t.Errorf("unknown carrier: %v %v", ok, err)
@@ -367,6 +384,55 @@ func TestCarryCarriers(t *testing.T) {
 	if _, _, ok, err := mustOpen(t, empty, build(t, empty, day(1))).Carrier(CarrierGUID, mine.Number); ok || err != nil {
 		t.Errorf("bundle without carriers: %v %v", ok, err)
 	}
+}
+
+// LIST-14: a body that states another's cards first, or more than the table has room for, keeps neither that one's
+// publication nor any bundle back; when it no longer states a card, its body gets it with its next publication.
+func TestHostileCarriers(t *testing.T) {
+	r := operator(t)
+	carry := func(iss, label string, at time.Time, list []Carrier) {
+		t.Helper()
+		signed, err := SignCarriers(iss, at, list, issuerKey(t, label))
+		if err == nil {
+			err = r.Carry(publication(t, Publication{EDRPOU: iss, Carriers: signed,
+				StatusLists: [][]byte{statusList(t, iss, 0, at, issuerKey(t, label), 64)}}), at)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		r = operatorOf(t, r)
+	}
+	guid := bytes.Repeat([]byte{7}, 16)
+	whose := func(at time.Time, want string) {
+		t.Helper()
+		b := mustOpen(t, r, build(t, r, at))
+		if body, _, ok, err := b.Carrier(CarrierGUID, guid); err != nil || body != want || ok != (want != "") {
+			t.Errorf("%q %v %v, want %q", body, ok, err, want)
+		}
+	}
+	carry(edrpou(2), "two", day(1), []Carrier{{CarrierGUID, guid, edrpou(2), 1}})
+	carry(edrpou(1), "one", day(1), []Carrier{{CarrierGUID, guid, edrpou(1), 1}, {CarrierNumber, []byte("1234"), edrpou(1), 2}})
+	whose(day(1).Add(time.Minute), edrpou(2))
+	if got := r.Withheld()[edrpou(1)]; got != 1 {
+		t.Errorf("%d withheld, want 1", got)
+	}
+	carry(edrpou(2), "two", day(1).Add(time.Hour), nil)
+	whose(day(1).Add(2*time.Hour), "")
+	carry(edrpou(1), "one", day(1).Add(3*time.Hour), []Carrier{{CarrierGUID, guid, edrpou(1), 1}})
+	whose(day(1).Add(4*time.Hour), edrpou(1))
+
+	if testing.Short() {
+		t.Skip("short mode: a full table of carriers takes seconds")
+	}
+	many := make([]Carrier, maxBodyCarriers+5)
+	for i := range many {
+		many[i] = Carrier{CarrierNumber, fmt.Appendf(nil, "n%07d", i), edrpou(2), 1}
+	}
+	carry(edrpou(2), "two", day(2), many)
+	if got := r.Withheld()[edrpou(2)]; got != 5 {
+		t.Errorf("%d withheld, want 5", got)
+	}
+	whose(day(2).Add(time.Minute), edrpou(1))
 }
 
 // TRUST-34: a bundle has the next number, a time no older than the last one, and opens; a failure moves nothing.
@@ -462,6 +528,7 @@ func TestRegisterForm(t *testing.T) {
 	}
 	first := func(v map[string]any, list string) map[string]any { return v[list].([]any)[0].(map[string]any) }
 	double := func(v map[string]any, list string) { v[list] = append(v[list].([]any), v[list].([]any)[0]) }
+	hash := base64.StdEncoding.EncodeToString(make([]byte, 32))
 	for name, bad := range map[string][]byte{
 		"nothing":               nil,
 		"null":                  []byte("null"),
@@ -495,6 +562,10 @@ func TestRegisterForm(t *testing.T) {
 		"table twice":           edit(func(v map[string]any) { double(v, "codes") }),
 		"table is no table":     edit(func(v map[string]any) { v["codes"] = []any{"oA=="} }),
 		"carriers twice":        edit(func(v map[string]any) { double(v, "carriers") }),
+		"withheld of nobody":    edit(func(v map[string]any) { v["carriers_withheld"] = map[string]any{edrpou(7): []any{hash}} }),
+		"withheld twice":        edit(func(v map[string]any) { v["carriers_withheld"] = map[string]any{edrpou(1): []any{hash, hash}} }),
+		"withheld is no hash":   edit(func(v map[string]any) { v["carriers_withheld"] = map[string]any{edrpou(1): []any{"AAAA"}} }),
+		"withheld is none":      edit(func(v map[string]any) { v["carriers_withheld"] = map[string]any{edrpou(1): []any{}} }),
 		"text without a pair":   edit(func(v map[string]any) { v["texts"] = map[string]any{"a": []any{"b"}} }),
 		"policy of nine days":   edit(func(v map[string]any) { v["policy"].(map[string]any)["beacon_age_s"] = 9 * 86400 }),
 		"card root is no DER":   edit(func(v map[string]any) { v["card_roots"] = []any{"AAAA"} }),

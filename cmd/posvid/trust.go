@@ -4,8 +4,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -338,6 +340,11 @@ func (o *operatorFolder) bundle(publications [][]byte, at time.Time) (data []byt
 			if err := r.Carry(publication, at); err != nil {
 				return err
 			}
+		}
+		withheld := r.Withheld()
+		for _, iss := range slices.Sorted(maps.Keys(withheld)) {
+			o.env.Say("увага: орган %s називає карток, яких набір не містить: %d; їх раніше назвав інший орган, або в переліку немає місця",
+				"warning: body %s states carriers that the bundle leaves out: %d; another body stated them first, or the table is full", iss, withheld[iss])
 		}
 		data, err = r.BuildBundle(at, key, beacon)
 		number = r.Number()
