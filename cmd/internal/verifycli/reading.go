@@ -44,6 +44,7 @@ func (p *Program) read(name string, explain bool) []reading {
 		}
 	}
 	data, err := p.Env.ReadFile(name, qr.DefaultMaxBytes)
+	name = printable(name) // from here on it is only shown, and whoever sent the file chose it
 	if err != nil {
 		return []reading{{source: name, err: err}}
 	}
@@ -242,7 +243,7 @@ func readFault(env *cli.Env, err error) (what, hint string) {
 	if errors.As(err, &layout) {
 		return layout.Words(env.Lang), layout.Remedy(env.Lang)
 	}
-	return err.Error(), readHint(env, err)
+	return printable(err.Error()), readHint(env, err)
 }
 
 // readHint is the next step after something that could not be read.

@@ -117,6 +117,33 @@ func TestPDFWithoutPoppler(t *testing.T) {
 	}
 }
 
+// TestFileNamesSteerNoTerminal: whoever sent a file chose its name, which stands above a verdict and in faults.
+func TestFileNamesSteerNoTerminal(t *testing.T) {
+	dir := t.TempDir()
+	evil := "a\x1b[1A\x1b[2K\r\u009b42m\u202e\u2066 b\n ✔ ЧИННЕ \xff"
+	for _, content := range []string{"", "no code\n", "SID1:AB\nSID1:CD\n", "\x89PNG\r\n\x1a\n", "%PDF-1.7\n"} {
+		file := filepath.Join(dir, evil)
+		if content == "" { // the fault names a file that is not there
+			file += "absent"
+		} else if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var out, errs bytes.Buffer
+		env := &cli.Env{Program: "posvid-verify", Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs, Now: time.Now, Lang: "uk"}
+		if code := Run(env, []string{"qr", file, file, "--lang", "uk", "--state", t.TempDir()}); code == cli.ExitAccept {
+			t.Errorf("%q: exit 0", content)
+		}
+		for _, text := range []string{out.String(), errs.String()} {
+			if strings.ContainsAny(text, "\x1b\r\u009b\u202e\u2066") || strings.Contains(text, "\n ✔") {
+				t.Errorf("%q: %q", content, text)
+			}
+		}
+		if !strings.Contains(out.String(), "a[1A[2K42m b ✔") {
+			t.Errorf("%q: the file is not named in %q", content, out.String())
+		}
+	}
+}
+
 // shown is a camera that shows pictures one after another and then nothing.
 type shown struct{ items []source.Item }
 
