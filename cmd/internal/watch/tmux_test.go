@@ -90,8 +90,11 @@ func (s *terminal) key(names ...string) {
 // scan types a text and Enter, as a hand scanner does.
 func (s *terminal) scan(text string) {
 	s.t.Helper()
-	s.tmux("send-keys", "-l", "--", text)
-	s.tmux("send-keys", "Enter")
+	if strings.HasSuffix(text, ";") { // tmux would take it for the end of its command
+		text = strings.TrimSuffix(text, ";") + `\;`
+	}
+	// In one command: on a busy machine a second one may come so late that its Enter is a person's.
+	s.tmux("send-keys", "-l", "--", text, ";", "send-keys", "Enter")
 }
 
 // wait polls the screen until done is pleased with it.
