@@ -14,7 +14,11 @@ import (
 // insGeneralAuthenticate signs, and authenticates both ways (SP 800-73-5, Part 2, Section 3.2.4).
 const insGeneralAuthenticate = 0x87
 
-// AlgorithmOf gives the algorithm identifier of a public key: P-256, P-384, RSA-2048 or RSA-3072. ErrUsage for any other.
+// minExponent is the least public exponent of an RSA key (SP 800-78-5, Table 1).
+const minExponent = 65537
+
+// AlgorithmOf gives the algorithm identifier of a public key: P-256, P-384, or RSA of exactly 2048 or 3072 bits with an
+// exponent from 65,537. ErrUsage for any other.
 func AlgorithmOf(public crypto.PublicKey) (Algorithm, error) {
 	switch k := public.(type) {
 	case *ecdsa.PublicKey:
@@ -25,11 +29,15 @@ func AlgorithmOf(public crypto.PublicKey) (Algorithm, error) {
 			return AlgorithmP384, nil
 		}
 	case *rsa.PublicKey:
-		switch k.Size() {
-		case 256:
+		switch bits := k.N.BitLen(); {
+		case k.E < minExponent:
+			return 0, fail(ErrUsage, "RSA key with the exponent %d, want %d or more", k.E, minExponent)
+		case bits == 2048:
 			return AlgorithmRSA2048, nil
-		case 384:
+		case bits == 3072:
 			return AlgorithmRSA3072, nil
+		default:
+			return 0, fail(ErrUsage, "RSA key of %d bits, want 2048 or 3072", bits)
 		}
 	}
 	return 0, fail(ErrUsage, "key of type %T, want P-256, P-384, RSA-2048 or RSA-3072", public)
@@ -197,7 +205,7 @@ func parsePublicKey(algorithm Algorithm, answer []byte) (crypto.PublicKey, error
 		if modulus.BitLen() != 8*algorithm.challengeSize() || modulus.Bit(0) == 0 {
 			return nil, fail(ErrMalformed, "public key: modulus of %d bits, want %d and odd", modulus.BitLen(), 8*algorithm.challengeSize())
 		}
-		if !exponent.IsInt64() || exponent.Int64() < 65537 || exponent.Int64() > 1<<31-1 || exponent.Bit(0) == 0 {
+		if !exponent.IsInt64() || exponent.Int64() < minExponent || exponent.Int64() > 1<<31-1 || exponent.Bit(0) == 0 {
 			return nil, fail(ErrMalformed, "public key: exponent of %d bits, want an odd one from 65537", exponent.BitLen())
 		}
 		return &rsa.PublicKey{N: modulus, E: int(exponent.Int64())}, nil

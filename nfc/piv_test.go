@@ -12,6 +12,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
@@ -125,6 +126,24 @@ func TestAuthenticateRefuses(t *testing.T) {
 		p := &PIV{session: NewSession(&script{t: t, answers: []string{answer}})}
 		if signature, err := p.Authenticate(t.Context(), KeyCardAuth, AlgorithmP256, make([]byte, 32)); !errors.Is(err, ErrMalformed) || signature != nil {
 			t.Errorf("answer %s: %v", answer, err)
+		}
+	}
+}
+
+func TestAlgorithmOfRSA(t *testing.T) {
+	modulus := func(bits uint) *big.Int {
+		n := new(big.Int).Lsh(big.NewInt(1), bits-1)
+		return n.SetBit(n, 0, 1)
+	}
+	for _, c := range []struct {
+		bits uint
+		e    int
+		want Algorithm
+	}{{2048, 65537, AlgorithmRSA2048}, {3072, 65537, AlgorithmRSA3072}, {3072, 65539, AlgorithmRSA3072}, {2048, 3, 0}, {2048, 65535, 0}, {2047, 65537, 0},
+		{2041, 65537, 0}, {2049, 65537, 0}, {3071, 65537, 0}, {4096, 65537, 0}, {1024, 65537, 0}} {
+		got, err := AlgorithmOf(&rsa.PublicKey{N: modulus(c.bits), E: c.e})
+		if got != c.want || (err == nil) != (c.want != 0) || err != nil && !errors.Is(err, ErrUsage) {
+			t.Errorf("%d bits, exponent %d: algorithm %02X, %v; want %02X", c.bits, c.e, byte(got), err, byte(c.want))
 		}
 	}
 }
