@@ -36,6 +36,7 @@ func TestGoodCards(t *testing.T) {
 			s.EditCardAuthentication = func(p *emulate.CertificateProfile) { p.FASCN = nil }
 		},
 		"no subject": func(s *emulate.CardSpec) {
+			s.FASCN = emulate.FASCN{Agency: 4700, System: 1, Credential: 1, Issue: 1, Category: 1, Organisation: 4700, Associate: 1}
 			s.EditCardAuthentication = func(p *emulate.CertificateProfile) {
 				other := emulate.TLV(0xA0, []byte{6, 8, 0x60, 0x86, 0x48, 1, 0x65, 3, 6, 6}, emulate.TLV(0xA0, emulate.TLV(0x04, p.FASCN)))
 				p.Extra = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 17}, Critical: true, Value: emulate.TLV(0x30, other)}}
@@ -87,6 +88,26 @@ func TestCardWithoutGUID(t *testing.T) {
 	expect(t, newWorld(t, setup{}).input(r), verifier.CarrierUnknown)
 	revoked := newWorld(t, setup{carriers: []trust.Carrier{{Kind: trust.CarrierNumber, Number: fascn.Bytes(), Status: indexRevoked}}})
 	expect(t, revoked.input(r), verifier.Revoked)
+}
+
+// [CDV-25], [CDV-27]: outside the agencies many cards bear one FASC-N, so beside a GUID it names none of them: neither binds it the key
+// of one card to the CHUID of another, nor does a carrier of that number stand for a card that is in no table.
+func TestSharedFASCN(t *testing.T) {
+	shared := emulate.FASCN{Agency: 9999, System: 9999, Credential: 999999, Series: 0, Issue: 1, Category: 3, Associate: 1}
+	federal := shared
+	federal.Agency = 4700
+	listed := []trust.Carrier{{Kind: trust.CarrierNumber, Number: shared.Bytes(), Status: indexValid}, {Kind: trust.CarrierNumber, Number: federal.Bytes(), Status: indexValid}}
+	w := newWorld(t, setup{carriers: listed})
+	for _, c := range []struct {
+		fascn         emulate.FASCN
+		alone, beside verifier.Code // certificate with the FASC-N alone, and a card that only the FASC-N would find
+	}{{shared, verifier.CardBinding, verifier.CarrierUnknown}, {federal, verifier.OK, verifier.OK}} {
+		expect(t, w.input(read(personalise(t, pkiOurs, func(s *emulate.CardSpec) {
+			s.FASCN = c.fascn
+			s.EditCardAuthentication = func(p *emulate.CertificateProfile) { p.GUID = nil }
+		}))), c.alone)
+		expect(t, w.input(read(personalise(t, pkiOurs, func(s *emulate.CardSpec) { s.GUID, s.FASCN = guidStranger, c.fascn }))), c.beside)
+	}
 }
 
 // TestPathOverTheCardsOwnIntermediate: only the root is in the bundle, the card CA's certificate comes inside the CHUID's signature.

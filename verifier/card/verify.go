@@ -553,10 +553,21 @@ func (j *judge) judgeBinding() {
 	}
 }
 
-// bound reports whether every identifier of a certificate is that of the CHUID, and whether there is one.
+// bound reports whether every identifier of a certificate is that of the CHUID, and whether there is one that tells the card
+// from others.
 func bound(n names, chuid *nfc.CHUID) bool {
-	return (n.fascn != nil || n.uuid != nil) &&
+	return (n.fascn != nil && ownFASCN(chuid) || n.uuid != nil) &&
 		(n.fascn == nil || bytes.Equal(n.fascn, chuid.FASCN[:])) && (n.uuid == nil || bytes.Equal(n.uuid, chuid.GUID[:]))
+}
+
+// noAgency begins every FASC-N of an issuer outside the agencies: start sentinel and agency code 9999, 25 bits.
+var noAgency = [...]byte{0xD4, 0xE7, 0x39, 0x80}
+
+// ownFASCN reports whether the FASC-N of a CHUID is this card's. Issuers outside the agencies tell cards apart by the GUID and
+// may write one FASC-N on all of them.
+func ownFASCN(chuid *nfc.CHUID) bool {
+	f := chuid.FASCN
+	return chuid.GUID == [16]byte{} || !bytes.Equal(f[:3], noAgency[:3]) || f[3]&0x80 != noAgency[3]
 }
 
 // judgeTerm runs the check validity on the CHUID. Its day of expiry counts to the end, in UTC.
@@ -591,7 +602,7 @@ func (j *judge) judgeBody(certified, signed path, body string) {
 	}
 }
 
-// carrier looks the card up in the carrier table: by its GUID, else by its FASC-N.
+// carrier looks the card up in the carrier table: by its GUID, else by a FASC-N of its own.
 func (j *judge) carrier() (body string, status credential.StatusRef, found bool) {
 	if j.chuid == nil {
 		if j.certificate == nil {
@@ -607,6 +618,9 @@ func (j *judge) carrier() (body string, status credential.StatusRef, found bool)
 		if body, status, found = j.look(trust.CarrierGUID, j.chuid.GUID[:]); found {
 			return body, status, true
 		}
+	}
+	if !ownFASCN(j.chuid) {
+		return "", 0, false
 	}
 	return j.look(trust.CarrierNumber, j.chuid.FASCN[:])
 }
