@@ -15,7 +15,6 @@ import (
 	"github.com/charmbracelet/colorprofile"
 
 	"github.com/posvid/posvid/credential"
-	"github.com/posvid/posvid/qr"
 	"github.com/posvid/posvid/verifier"
 )
 
@@ -204,8 +203,8 @@ type Model struct {
 	noticed   time.Time
 
 	challenge Challenge
-	symbol    *qr.Symbol
-	waiting   bool // for the challenge
+	symbols   []*grid // of the challenge, the largest first
+	waiting   bool    // for the challenge
 
 	advice  string
 	advised time.Time
@@ -286,7 +285,7 @@ type (
 	}
 	challengeMsg struct {
 		challenge Challenge
-		symbol    *qr.Symbol
+		symbols   []*grid
 		err       error
 	}
 	brokenMsg struct{ detail string }
@@ -380,7 +379,8 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 			return nil
 		}
 		m.leave()
-		m.challenge, m.symbol = msg.challenge, msg.symbol
+		m.notice = ""
+		m.challenge, m.symbols = msg.challenge, msg.symbols
 		m.open(overChallenge, now)
 	case brokenMsg:
 		return m.broken(msg.detail)
@@ -827,7 +827,7 @@ func (m *Model) open(o overlay, now time.Time) {
 // close takes away what lies over the screen.
 func (m *Model) close() {
 	if m.over == overChallenge {
-		m.symbol = nil
+		m.symbols = nil
 	}
 	m.over, m.typed, m.code = overNone, "", ""
 }
@@ -992,8 +992,8 @@ func (m *Model) ask(now time.Time) tea.Cmd {
 		if err != nil {
 			return challengeMsg{err: err}
 		}
-		symbol, err := qr.Encode(c.Text)
-		return challengeMsg{c, symbol, err}
+		symbols, err := symbolsOf(c.Text)
+		return challengeMsg{c, symbols, err}
 	}
 }
 

@@ -896,6 +896,17 @@ func TestChallengeScreen(t *testing.T) {
 	r.press("c")
 	r.has("потрібне вікно", "60×20")
 	r.press("esc")
+	// A usual window has room for the symbol with less error correction, and the words beside it.
+	r.size(80, 24)
+	r.m.config.Device.Challenge = func(at time.Time) (Challenge, error) {
+		return Challenge{Text: "SIDQ1:" + strings.Repeat("A", 218), Expires: at.Add(time.Minute)}, nil
+	}
+	r.press("c")
+	r.has("ЗАПИТ: ще 60 с", "Якщо не читається")
+	if lines := strings.Split(r.screen(), "\n"); len(lines) != 24 || !strings.Contains(lines[22], "▀▀▀▀▀▀▀") && !strings.Contains(lines[22], "█") {
+		t.Errorf("the symbol is cut:\n%s", r.screen())
+	}
+	r.press("esc")
 	// No keys: said why.
 	r = newRig(t, func(c *Config) {
 		c.Device.Challenge, c.Device.NoChallenge = nil, Words{UK: "парольну фразу не введено"}

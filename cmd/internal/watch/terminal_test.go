@@ -64,7 +64,7 @@ func TestChallengeInATerminal(t *testing.T) {
 	}
 	t.Parallel()
 	w := newWorld(t)
-	s := openTerminal(t, 110, 44, nil, "--lang", "uk", "--state", w.dir, "--passphrase-file", w.passphraseFile(), "watch", "--camera", "none", "--guard", "Бойко", "--level", "3")
+	s := openTerminal(t, 80, 24, nil, "--lang", "uk", "--state", w.dir, "--passphrase-file", w.passphraseFile(), "watch", "--camera", "none", "--guard", "Бойко", "--level", "3")
 	s.waitText("скануйте код")
 	s.scan(w.code("taras", time.Second))
 	s.waitWord("ПІДТВЕРДЖЕНО", "Замало для цього пункту")
@@ -75,6 +75,11 @@ func TestChallengeInATerminal(t *testing.T) {
 		t.Fatalf("the challenge on the screen: %d codes, %v:\n%s", len(results), err, screen)
 	}
 	challenge := results[0].Text
+	s.tmux("resize-window", "-x", "110", "-y", "44")
+	screen = s.wait("challenge in the large window", func(screen string) bool {
+		results, err := detect.Read(symbolOf(screen), detect.Options{CleanOnly: true})
+		return strings.Contains(screen, "█ ") && err == nil && len(results) == 1 && results[0].Text == challenge
+	})
 	if _, err := exec.LookPath("zbarimg"); err == nil {
 		var b bytes.Buffer
 		name := filepath.Join(t.TempDir(), "challenge.png")

@@ -935,31 +935,77 @@ func (m *Model) challengeScreen() []string {
 	if m.notice != "" {
 		help = " " + m.notice
 	}
-	size, quiet := 0, 4
-	if m.symbol != nil {
-		size = m.symbol.Size
-	}
-	rows := func(q int) int { return (size + 2*q + 1) / 2 }
-	for quiet > 2 && (rows(quiet) > m.height-1 || size+2*quiet > m.width) {
-		quiet--
-	}
-	if m.symbol == nil || rows(quiet) > m.height-1 || size+2*quiet > m.width {
-		out := m.header(p)
-		out = append(out, "", "  "+p.warn.Render(fmt.Sprintf(m.t("Для запиту потрібне вікно %d×%d, а тут %d×%d.", "The challenge needs a window of %d×%d, here are %d×%d."), size+8, rows(4)+1, m.width, m.height)),
-			"  "+m.t("Збільште вікно або зменшіть шрифт (Ctrl і мінус).", "Enlarge the window or use a smaller font (Ctrl and minus)."), "", count, help)
-		return out
-	}
-	var lines []string
-	style := lipgloss.NewStyle().Foreground(lipgloss.Color("16")).Background(lipgloss.Color("231"))
-	ink := m.colors > colorprofile.ASCII || !m.dark // dark modules are painted; else light ones
-	for y := -quiet; y < size+quiet; y += 2 {
-		var s strings.Builder
-		for x := -quiet; x < size+quiet; x++ {
-			top, bottom := m.symbol.Dark(x, y) == ink, m.symbol.Dark(x, y+1) == ink
-			if !ink && y+1 >= size+quiet {
-				bottom = true
+	for _, fit := range m.fits() {
+		lines := m.drawSymbol(fit)
+		if fit.beside {
+			// The symbol takes every row: what is to be said stands beside it.
+			words := append([]string{fmt.Sprintf(m.t("ЗАПИТ: ще %2d с", "CHALLENGE: %2d s"), int(left.Seconds())), ""},
+				wrap(strings.TrimSpace(help)+" "+m.t("Якщо не читається, збільште вікно.", "If it does not read, enlarge the window."), m.width-width(lines[0])-2, m.height-3)...)
+			for i, w := range words {
+				if i < len(lines) {
+					lines[i] += " " + p.strong.Render(w)
+				}
 			}
-			switch {
+			return lines
+		}
+		out := []string{}
+		if m.height-1-len(lines) >= 2 {
+			out = append(out, m.header(p)[0])
+		}
+		for _, l := range lines {
+			out = append(out, center(l, m.width))
+		}
+		if m.height-len(out) >= 2 {
+			out = append(out, help)
+		}
+		for len(out) < m.height-1 {
+			out = append(out, "")
+		}
+		return append(out, count)
+	}
+	size := 0
+	if len(m.symbols) > 0 {
+		size = m.symbols[len(m.symbols)-1].size
+	}
+	return append(m.header(p), "", "  "+p.warn.Render(fmt.Sprintf(m.t("Для запиту потрібне вікно %d×%d, а тут %d×%d.", "The challenge needs a window of %d×%d, here are %d×%d."), size+4, (size+5)/2+1, m.width, m.height)),
+		"  "+m.t("Збільште вікно або зменшіть шрифт (Ctrl і мінус).", "Enlarge the window or use a smaller font (Ctrl and minus)."), "", count, help)
+}
+
+// fitting is one way to put a challenge's symbol on the screen.
+type fitting struct {
+	symbol     *grid
+	quiet, top int  // light modules at the sides, and above and below
+	beside     bool // the words stand at its right
+}
+
+// fits gives the ways that the window has room for, the best first: the symbol with its whole quiet zone, then a narrower one,
+// then a symbol with less error correction, which a screen without dirt hardly needs.
+func (m *Model) fits() (all []fitting) {
+	for _, g := range m.symbols {
+		for quiet := 4; quiet >= 2; quiet-- {
+			if (g.size+2*quiet+1)/2 <= m.height-1 && g.size+2*quiet <= m.width {
+				all = append(all, fitting{symbol: g, quiet: quiet, top: quiet})
+			}
+		}
+	}
+	for _, g := range m.symbols {
+		if (g.size+3)/2 <= m.height && g.size+8+20 <= m.width {
+			all = append(all, fitting{symbol: g, quiet: 4, top: 1, beside: true})
+		}
+	}
+	return all
+}
+
+// drawSymbol draws a symbol black on white in half blocks. Without colours light modules are painted on a dark ground, and
+// dark ones on a light ground.
+func (m *Model) drawSymbol(f fitting) []string {
+	style := lipgloss.NewStyle().Foreground(lipgloss.Color("16")).Background(lipgloss.Color("231"))
+	ink := m.colors > colorprofile.ASCII || !m.dark
+	var lines []string
+	for y := -f.top; y < f.symbol.size+f.top; y += 2 {
+		var s strings.Builder
+		for x := -f.quiet; x < f.symbol.size+f.quiet; x++ {
+			switch top, bottom := f.symbol.at(x, y) == ink, f.symbol.at(x, y+1) == ink; {
 			case top && bottom:
 				s.WriteString("█")
 			case top:
@@ -970,22 +1016,11 @@ func (m *Model) challengeScreen() []string {
 				s.WriteByte(' ')
 			}
 		}
-		text := s.String()
 		if m.colors > colorprofile.ASCII {
-			text = on(style, text)
+			lines = append(lines, on(style, s.String()))
+		} else {
+			lines = append(lines, s.String())
 		}
-		lines = append(lines, center(text, m.width))
 	}
-	out := []string{}
-	if m.height-1-len(lines) >= 2 {
-		out = append(out, m.header(p)[0])
-	}
-	out = append(out, lines...)
-	if m.height-len(out) >= 2 {
-		out = append(out, help)
-	}
-	for len(out) < m.height-1 {
-		out = append(out, "")
-	}
-	return append(out, count)
+	return lines
 }
