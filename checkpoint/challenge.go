@@ -137,22 +137,28 @@ func (k *challengeBook) find(nonce [16]byte) int {
 	return slices.IndexFunc(k.open, func(o openChallenge) bool { return o.Nonce == want })
 }
 
+// times tells how long ago a challenge was made, and how long ago answered when it was, both by the clock that nobody can
+// set where there is one.
+func (k *challengeBook) times(o openChallenge, at time.Time) (age, used time.Duration) {
+	boot, since, ok := k.state.clock()
+	if !ok {
+		boot, since = "", 0
+	}
+	used = at.Sub(time.Unix(o.UsedDay, 0))
+	if boot != "" {
+		used = since - time.Duration(o.UsedAt)*time.Millisecond
+	}
+	return k.state.age(o, boot, since, at), used
+}
+
 func (k *challengeBook) ask(nonce [16]byte, replayKey [32]byte) verifier.ChallengeState {
 	i := k.find(nonce)
 	if i < 0 {
 		return verifier.ChallengeUnknown
 	}
 	o := k.open[i]
-	boot, since, ok := k.state.clock()
-	if !ok {
-		boot, since = "", 0
-	}
-	age := k.state.age(o, boot, since, k.at)
+	age, used := k.times(o, k.at)
 	if o.UsedBy != "" {
-		used := k.at.Sub(time.Unix(o.UsedDay, 0))
-		if boot != "" {
-			used = since - time.Duration(o.UsedAt)*time.Millisecond
-		}
 		if o.UsedBy == usedBy(nonce, replayKey) && age <= keepChallenge && used >= 0 && used <= sameReading {
 			return verifier.ChallengeOpen
 		}

@@ -74,15 +74,7 @@ func (k *challengeBook) confirm(nonce [16]byte, replayKey [32]byte, now time.Tim
 		return verifier.ChallengeUnknown
 	}
 	o := k.open[i]
-	boot, since, ok := k.state.clock()
-	if !ok {
-		boot, since = "", 0
-	}
-	used := now.Sub(time.Unix(o.UsedDay, 0))
-	if boot != "" {
-		used = since - time.Duration(o.UsedAt)*time.Millisecond
-	}
-	age := k.state.age(o, boot, since, now)
+	age, used := k.times(o, now)
 	if o.UsedBy != usedBy(nonce, replayKey) || age > keepChallenge || used < 0 || used > ConfirmTerm+time.Second {
 		return verifier.ChallengeUsed
 	}

@@ -80,17 +80,9 @@ func (p *Program) journalExport() *cobra.Command {
 			if opt.To, err = p.moment("--to", to, 1); err != nil {
 				return err
 			}
-			state, err := p.open()
+			state, key, err := p.unlock()
 			if err != nil {
 				return err
-			}
-			passphrase, err := env.Passphrase(false)
-			if err != nil {
-				return err
-			}
-			key, err := state.Keys(passphrase)
-			if err != nil {
-				return p.keysError(err)
 			}
 			if err := state.ExpireJournal(env.Now()); err != nil { // what is past its term is not shown either
 				return p.journalError(err)

@@ -28,17 +28,9 @@ func (p *Program) photosInstall() *cobra.Command {
 		Long: env.T("Встановлює файл світлин, який зробив орган: posvid photos. Він відкривається лише ключами цього пристрою, тому потрібна парольна фраза. Новіший файл органу замінює старіший.",
 			"Installs a photo pack that a body has made: posvid photos. It opens with this device's keys only, so the passphrase is needed. A newer pack of a body replaces the older one."),
 		RunE: func(_ *cobra.Command, args []string) error {
-			state, err := p.open()
+			state, key, err := p.unlock()
 			if err != nil {
 				return err
-			}
-			passphrase, err := env.Passphrase(false)
-			if err != nil {
-				return err
-			}
-			key, err := state.Keys(passphrase)
-			if err != nil {
-				return p.keysError(err)
 			}
 			source := env.Stdin
 			if args[0] != "-" {

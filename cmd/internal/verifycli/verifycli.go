@@ -102,6 +102,24 @@ func (p *Program) open() (*checkpoint.State, error) {
 	return state, nil
 }
 
+// unlock opens the state and the keys of this device, with their passphrase.
+func (p *Program) unlock() (*checkpoint.State, keys.VerifierPrivateKey, error) {
+	state, err := p.open()
+	if err != nil {
+		return nil, keys.VerifierPrivateKey{}, err
+	}
+	passphrase, err := p.Env.Passphrase(false)
+	if err != nil {
+		return nil, keys.VerifierPrivateKey{}, err
+	}
+	defer clear(passphrase)
+	key, err := state.Keys(passphrase)
+	if err != nil {
+		return nil, keys.VerifierPrivateKey{}, p.keysError(err)
+	}
+	return state, key, nil
+}
+
 // qrOptions are the flags of one check.
 type qrOptions struct {
 	text, bundle, at, photo, camera string
@@ -410,17 +428,9 @@ func (p *Program) challenge() *cobra.Command {
 		Use: "challenge", Args: cobra.NoArgs,
 		Short: "запит перевіряльника: QR, на який відповідає гаманець / a challenge for a wallet",
 		RunE: func(*cobra.Command, []string) error {
-			state, err := p.open()
+			state, signer, err := p.unlock()
 			if err != nil {
 				return err
-			}
-			passphrase, err := env.Passphrase(false)
-			if err != nil {
-				return err
-			}
-			signer, err := state.Keys(passphrase)
-			if err != nil {
-				return p.keysError(err)
 			}
 			text, c, err := state.NewChallenge(signer, env.Now())
 			if err != nil {
