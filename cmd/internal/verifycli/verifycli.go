@@ -112,7 +112,6 @@ func (p *Program) unlock() (*checkpoint.State, keys.VerifierPrivateKey, error) {
 	if err != nil {
 		return nil, keys.VerifierPrivateKey{}, err
 	}
-	defer clear(passphrase)
 	key, err := state.Keys(passphrase)
 	if err != nil {
 		return nil, keys.VerifierPrivateKey{}, p.keysError(err)
