@@ -935,7 +935,7 @@ func (m *Model) challengeScreen() []string {
 	if m.notice != "" {
 		help = " " + m.notice
 	}
-	for _, fit := range m.fits() {
+	if fit, ok := m.fit(); ok {
 		lines := m.drawSymbol(fit)
 		if fit.beside {
 			// The symbol takes every row: what is to be said stands beside it.
@@ -978,22 +978,22 @@ type fitting struct {
 	beside     bool // the words stand at its right
 }
 
-// fits gives the ways that the window has room for, the best first: the symbol with its whole quiet zone, then a narrower one,
-// then a symbol with less error correction, which a screen without dirt hardly needs.
-func (m *Model) fits() (all []fitting) {
+// fit gives the best way that the window has room for: the symbol with its whole quiet zone, else a narrower one, else a symbol
+// with less error correction, which a screen without dirt hardly needs.
+func (m *Model) fit() (f fitting, ok bool) {
 	for _, g := range m.symbols {
 		for quiet := 4; quiet >= 2; quiet-- {
 			if (g.size+2*quiet+1)/2 <= m.height-1 && g.size+2*quiet <= m.width {
-				all = append(all, fitting{symbol: g, quiet: quiet, top: quiet})
+				return fitting{symbol: g, quiet: quiet, top: quiet}, true
 			}
 		}
 	}
 	for _, g := range m.symbols {
 		if (g.size+3)/2 <= m.height && g.size+8+20 <= m.width {
-			all = append(all, fitting{symbol: g, quiet: 4, top: 1, beside: true})
+			return fitting{symbol: g, quiet: 4, top: 1, beside: true}, true
 		}
 	}
-	return all
+	return fitting{}, false
 }
 
 // drawSymbol draws a symbol black on white in half blocks. Without colours light modules are painted on a dark ground, and
