@@ -31,6 +31,14 @@ const (
 func (g *grey) at(x, y float64) float32 {
 	x -= 0.5
 	y -= 0.5
+	if x >= 0 && y >= 0 && x < float64(g.w-1) && y < float64(g.h-1) { // nearly always
+		ix, iy := int(x), int(y)
+		fx, fy := float32(x-float64(ix)), float32(y-float64(iy))
+		p := g.pix[iy*g.w+ix:][: g.w+2 : g.w+2]
+		a, c := float32(p[0]), float32(p[g.w])
+		top := a + (float32(p[1])-a)*fx
+		return top + (c+(float32(p[g.w+1])-c)*fx-top)*fy
+	}
 	if !(x >= 0) {
 		x = 0
 	}
@@ -121,7 +129,7 @@ func (v *view) survey() {
 		mean := b.sum / b.count
 		calm[min(63, isqrt(b.square/b.count-mean*mean))]++
 	}
-	for left := len(blocks) / 4; v.noise < 63 && left > calm[v.noise]; v.noise++ {
+	for left := len(blocks) / 10; v.noise < 63 && left > calm[v.noise]; v.noise++ {
 		left -= calm[v.noise]
 	}
 	v.even = float64(calm[0]) / float64(len(blocks))
@@ -156,9 +164,15 @@ func (v *view) setThresholds(how binariser) {
 		v.survey()
 	}
 	v.threshold = slices.Grow(v.threshold[:0], len(v.around))[:len(v.around)]
-	// A code that fills the picture leaves no calm block; more than 12 levels
-	// are never noise.
-	flat := int32(max(5, 2*min(12, v.noise)))
+	// Where the deviation is not well above the noise there is nothing to see:
+	// speckle there would cost time. The second way of deciding takes weaker
+	// codes for it. A code that fills the picture leaves no calm block; more
+	// than 24 levels are never noise.
+	times := 3
+	if how == byMean {
+		times = 2
+	}
+	flat := int32(max(2, min(24, times*v.noise)))
 	flat *= flat
 	for i, t := range v.around {
 		mean := t.sum / t.count

@@ -12,7 +12,7 @@ const (
 	maxDarkPercent = 8       // differing modules of the fixed patterns, in percent, of a clean symbol
 
 	largeView    = 400_000 // pixels; of larger views every second row is scanned
-	minContrast  = 12      // grey levels between a finder pattern's dark and light
+	minContrast  = 6      // grey levels between a finder pattern's dark and light
 	minRays      = 9       // of the 16 directions that must show a finder pattern's rings
 	minQuality   = 0.3     // of a finder pattern that is paired
 	pairQuality  = 0.8     // of two finder patterns that are tried without a third
