@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -77,6 +78,11 @@ type identity struct {
 	kind   issuer.CardKind
 	number []byte // UID; nil on a contact reader
 	guid   []byte // of the CHUID of a PIV card; nil when there is none
+}
+
+// same reports whether two cards are known by the same.
+func (id identity) same(other identity) bool {
+	return bytes.Equal(id.number, other.number) && bytes.Equal(id.guid, other.guid)
 }
 
 // identify reads what a card is known by. A PIV card is known by its GUID: many cards choose a new UID each time.
@@ -243,7 +249,8 @@ type cardEntry struct {
 	people   *people
 	note, by string
 	count    int
-	last     []int64 // cards entered in this sitting, for undo
+	last     []int64   // cards entered in this sitting, for undo
+	lying    *identity // the card before, when nobody saw it taken away
 }
 
 func (e *cardEntry) change(at time.Time) issuer.CardChange {
@@ -282,21 +289,44 @@ func (e *cardEntry) undo(ctx context.Context) error {
 func (e *cardEntry) loop(ctx context.Context, in *bufio.Reader, reader cardReader) error {
 	for {
 		e.env.Say("номер посвідчення або табельний номер (порожньо — кінець, - — скасувати останнє):", "number of the ID or staff number (empty ends, - undoes the last):")
-		line, readErr := in.ReadString('\n')
-		line = strings.TrimSpace(line)
-		if line == "" {
-			if readErr == nil || errors.Is(readErr, io.EOF) {
-				e.env.Print("внесено карток: %d; опублікуйте: posvid publish", "cards entered: %d; next: posvid publish", e.count)
+		line, readErr := readLine(ctx, in)
+		if line = strings.TrimSpace(line); line != "" && ctx.Err() == nil {
+			if err := e.one(ctx, line, reader); err != nil {
+				e.tell(err)
+			}
+		}
+		if line == "" || ctx.Err() != nil {
+			e.env.Print("внесено карток: %d; опублікуйте: posvid publish", "cards entered: %d; next: posvid publish", e.count)
+			switch {
+			case ctx.Err() != nil:
+				return e.env.Err("перервано", "interrupted")
+			case errors.Is(readErr, io.EOF):
 				return nil
 			}
 			return readErr
 		}
-		if err := e.one(ctx, line, reader); err != nil {
-			if ctx.Err() != nil {
-				return err
-			}
-			e.tell(err)
+	}
+}
+
+// readLine reads a line, and ends when the clerk interrupts: the read of a terminal does not.
+func readLine(ctx context.Context, in *bufio.Reader) (string, error) {
+	type read struct {
+		line string
+		err  error
+	}
+	done := make(chan read, 1)
+	go func() {
+		line, err := in.ReadString('\n')
+		done <- read{line, err}
+	}()
+	select {
+	case r := <-done:
+		if err := ctx.Err(); err != nil {
+			return "", err
 		}
+		return r.line, r.err
+	case <-ctx.Done():
+		return "", ctx.Err()
 	}
 }
 
@@ -319,14 +349,20 @@ func (e *cardEntry) one(ctx context.Context, line string, reader cardReader) err
 	}
 	e.env.Say("%s: прикладіть картку", "%s: lay the card on the reader", personLine(p))
 	id, where, err := tapped(ctx, e.env, reader)
-	if err == nil {
+	switch {
+	case err != nil:
+	case e.lying != nil && id.same(*e.lying):
+		err = e.env.Err("на зчитувачі досі попередня картка: заберіть її", "the card before still lies on the reader: take it away")
+	default:
 		err = e.enter(ctx, p, id)
 	}
 	if where != "" {
 		// The same card must not be taken for the next person's.
 		e.env.Say("заберіть картку", "take the card away")
-		if removed := reader.WaitRemoved(ctx, where); removed != nil && err == nil {
-			err = readerError(e.env, removed)
+		e.lying = nil
+		if removed := reader.WaitRemoved(ctx, where); removed != nil {
+			e.lying = &id
+			e.tell(readerError(e.env, removed))
 		}
 	}
 	return err

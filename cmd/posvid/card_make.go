@@ -270,7 +270,7 @@ func (b *openBody) cardBody(ctx context.Context) (body *issuer.Body, key keys.Is
 }
 
 // confirmed asks before a card is written. Without a terminal --yes has to say it.
-func confirmed(env *cli.Env, yes bool, question string) error {
+func confirmed(ctx context.Context, env *cli.Env, yes bool, question string) error {
 	if yes {
 		return nil
 	}
@@ -278,7 +278,7 @@ func confirmed(env *cli.Env, yes bool, question string) error {
 		return cli.Usagef("%s", env.T("запис на картку підтверджують: --yes", "writing to a card has to be confirmed: --yes"))
 	}
 	fmt.Fprintf(env.Stderr, "%s [так/ні, y/n]: ", question)
-	line, err := bufio.NewReader(env.Stdin).ReadString('\n')
+	line, err := readLine(ctx, bufio.NewReader(env.Stdin))
 	if err != nil {
 		return err
 	}
@@ -398,7 +398,7 @@ func (p *personalisation) run(ctx context.Context, yes bool, change issuer.CardC
 	if err := p.term(change.At); err != nil {
 		return err
 	}
-	if err := confirmed(env, yes, env.T("Виготовити картку до %s: %s?", "Make a card until %s: %s?", locale.Date(p.expires), personLine(p.post))); err != nil {
+	if err := confirmed(ctx, env, yes, env.T("Виготовити картку до %s: %s?", "Make a card until %s: %s?", locale.Date(p.expires), personLine(p.post))); err != nil {
 		return err
 	}
 	var public crypto.PublicKey
@@ -444,8 +444,9 @@ func (p *personalisation) run(ctx context.Context, yes bool, change issuer.CardC
 	}); err != nil {
 		undo := change
 		undo.Note = env.T("запис на картку не вдався", "writing failed")
-		if _, cancelled := p.body.MoveCard(ctx, row.ID, issuer.CardCancelled, undo); cancelled != nil {
-			err = errors.Join(err, cancelled)
+		// Also when it was the clerk who interrupted.
+		if _, left := p.body.MoveCard(context.WithoutCancel(ctx), row.ID, issuer.CardCancelled, undo); left != nil {
+			return cli.Hint(errors.Join(err, left), env.T("у журналі лишилася картка %[1]d: скасуйте її, posvid card cancel %[1]d", "card %[1]d is left in the journal: posvid card cancel %[1]d", row.ID))
 		}
 		return cli.Hint(err, env.T("запис у журналі скасовано; покладіть картку рівно й повторіть", "the entry is cancelled; lay the card straight and repeat"))
 	}
@@ -475,7 +476,7 @@ func (p *personalisation) visit(ctx context.Context, f func(ctx context.Context,
 
 // same makes sure that the card was not changed between two visits, as far as its numbers tell.
 func (p *personalisation) same(id identity) error {
-	if !bytes.Equal(id.number, p.first.number) || !bytes.Equal(id.guid, p.first.guid) {
+	if !id.same(p.first) {
 		return p.env.Err("на зчитувачі вже інша картка", "another card lies on the reader now")
 	}
 	return nil
@@ -651,7 +652,7 @@ func (r *recordWriter) run(ctx context.Context, yes bool) error {
 	if err := r.reader.Read(ctx, found.Name, look); err != nil {
 		return readerError(env, err)
 	}
-	if err := confirmed(env, yes, env.T("Записати на картку: %s?", "Write to the card: %s?", personLine(r.post))); err != nil {
+	if err := confirmed(ctx, env, yes, env.T("Записати на картку: %s?", "Write to the card: %s?", personLine(r.post))); err != nil {
 		return err
 	}
 	row, err := r.entry(ctx, id, certificate)
@@ -679,7 +680,7 @@ func (r *recordWriter) run(ctx context.Context, yes bool) error {
 		if err != nil {
 			return err
 		}
-		if !bytes.Equal(again.number, first.number) || !bytes.Equal(again.guid, first.guid) {
+		if !again.same(first) {
 			return env.Err("на зчитувачі вже інша картка", "another card lies on the reader now")
 		}
 		tag, err := nfc.SelectTag(ctx, nfc.NewSession(on))

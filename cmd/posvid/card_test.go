@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -48,7 +49,9 @@ type office struct {
 	pin  string
 	now  time.Time
 	in   string
-	last string // stdout and stderr of the last command
+	more io.Reader       // stdin of the next command behind in, which may never end
+	ctx  context.Context // of the next command; nil: one that nobody interrupts
+	last string          // stdout and stderr of the last command
 }
 
 const officePeople = `#ЄДРПОУ;99000028
@@ -88,8 +91,15 @@ func (o *office) run(args ...string) int {
 	var out bytes.Buffer
 	env := &cli.Env{Program: "posvid", Stdin: strings.NewReader(o.in), Stdout: &out, Stderr: &out, Now: func() time.Time { return o.now }, Lang: "uk",
 		Seal: keys.SealOptions{WorkFactor: 10}}
-	code := run(context.Background(), env, append(args, "--lang", "uk"))
-	o.in, o.last = "", out.String()
+	if o.more != nil {
+		env.Stdin = io.MultiReader(env.Stdin, o.more)
+	}
+	ctx := o.ctx
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	code := run(ctx, env, append(args, "--lang", "uk"))
+	o.in, o.more, o.ctx, o.last = "", nil, nil, out.String()
 	return code
 }
 
@@ -305,6 +315,108 @@ func TestCardPersonalise(t *testing.T) {
 	o.ok("hr", "apply", regexp.MustCompile(`план (\d+)`).FindStringSubmatch(strings.ToLower(o.last))[1], staff, "--as", "1")
 	v = o.judge(o.bundle(), piv)
 	o.want("dismissed", v, verifier.Refuse, verifier.Revoked, verifier.L2)
+}
+
+// stuck is a reader that loses its service while a card is taken away.
+type stuck struct {
+	*shelf
+	fails int
+}
+
+func (s *stuck) WaitRemoved(ctx context.Context, name string) error {
+	if s.fails--; s.fails >= 0 {
+		return &pcsc.Error{Trouble: pcsc.NoService}
+	}
+	return s.shelf.WaitRemoved(ctx, name)
+}
+
+// A card that nobody saw taken away is not entered for the next person; Ctrl-C ends the sitting while it waits for the clerk,
+// and says what was entered.
+func TestCardEnterStuckAndInterrupted(t *testing.T) {
+	o := newOffice(t)
+	one := emulate.NewNumberTag([]byte{4, 1, 2, 3, 4, 5, 6})
+	taras := emulate.NewNumberTag([]byte{4, 0xa1, 0xb2, 0xc3, 0xd4, 0xe5, 2})
+	// Ольга with another's card, which stays on the reader; Тарас, for whom it still lies there; Ольга again with her own.
+	o.lay()
+	cardReaders = func(pcsc.Options) cardReader { return &stuck{&shelf{cards: []emulate.Device{one, taras}}, 1} }
+	o.in = "004002\n004001\n004002\n\n"
+	o.ok("card", "enter", "--as", "1")
+	o.says("[card-number]", "[reader-no-service]", "досі попередня картка", "✔ 1: картка 1, Мельничук", "внесено карток: 1")
+
+	o.lay(one)
+	ctx, cancel := context.WithCancel(context.Background())
+	o.in, o.more, o.ctx = "004001\n", keyboard{t.Context(), cancel}, ctx
+	if code := o.run("card", "enter", "--as", "1"); code == 0 {
+		t.Error("interrupted, and exit 0")
+	}
+	o.says("✔ 1: картка 2, Гончарук", "внесено карток: 1", "перервано")
+}
+
+// keyboard is a terminal at which the clerk types nothing and presses Ctrl-C.
+type keyboard struct {
+	end    context.Context
+	cancel context.CancelFunc
+}
+
+func (k keyboard) Read([]byte) (int, error) {
+	k.cancel()
+	<-k.end.Done()
+	return 0, io.EOF
+}
+
+// interrupted is a card during whose n-th command the clerk presses Ctrl-C.
+type interrupted struct {
+	*emulate.Chip
+	left   int
+	cancel context.CancelFunc
+}
+
+func (c *interrupted) Transmit(ctx context.Context, apdu []byte) ([]byte, error) {
+	if c.left--; c.left == 0 {
+		c.cancel()
+		return nil, ctx.Err()
+	}
+	return c.Chip.Transmit(ctx, apdu)
+}
+
+// However far a card was made when the clerk interrupted it: no card of the person stays in the journal, what is said of the journal is
+// true, and the same blank can be made again.
+func TestCardInterrupted(t *testing.T) {
+	o := newOffice(t)
+	secret := filepath.Join(o.dir, "management.key")
+	if err := os.WriteFile(secret, []byte(hex.EncodeToString(emulate.DefaultManagementKey)+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o.ok("card", "init", "--as", "1")
+	blank := blankPIV(t, 4, 9, 9, 9, 9, 9, 1)
+	cancelled := false
+	for n := 1; ; n += 1 + n/8 {
+		ctx, cancel := context.WithCancel(context.Background())
+		o.lay(&interrupted{blank, n, cancel})
+		o.ctx = ctx
+		code := o.run("card", "personalise", "004001", "--as", "1", "--management-key-file", secret, "--management-algorithm", "3des", "--yes")
+		cancel()
+		if code == 0 {
+			break
+		}
+		said := strings.Contains(o.last, "запис у журналі скасовано")
+		o.ok("card", "list")
+		if strings.Contains(o.last, "персоналізовано") {
+			t.Fatalf("interrupted at command %d: the card stands in the journal\n%s", n, o.last)
+		}
+		if said != (strings.Count(o.last, "запис скасовано\t") > 0) && !cancelled {
+			t.Fatalf("interrupted at command %d: cancelled %v, and the journal:\n%s", n, said, o.last)
+		}
+		cancelled = cancelled || said
+		if n > 1000 {
+			t.Fatal("the card was never made")
+		}
+	}
+	if !cancelled {
+		t.Error("never interrupted while writing")
+	}
+	o.ok("card", "list", "--state", "personalised")
+	o.says("Гончарук")
 }
 
 // A record tag says who its holder is, is refused when it was lost, and what another wrote on a tag stays there.
