@@ -11,11 +11,12 @@ const (
 	maxAttempts    = 256     // grids decoded in one look at a picture
 	maxDarkPercent = 8       // differing modules of the fixed patterns, in percent, of a clean symbol
 
-	largeView    = 400_000 // pixels; of larger views every second row is scanned
-	minContrast  = 6      // grey levels between a finder pattern's dark and light
-	minRays      = 9       // of the 16 directions that must show a finder pattern's rings
-	minQuality   = 0.3     // of a finder pattern that is paired
-	pairQuality  = 0.8     // of two finder patterns that are tried without a third
+	largeView    = 400_000   // pixels; of larger views every second row is scanned
+	hugeView     = 2_200_000 // pixels; larger views are left out once a code was read
+	minContrast  = 6         // grey levels between a finder pattern's dark and light
+	minRays      = 9         // of the 16 directions that must show a finder pattern's rings
+	minQuality   = 0.3       // of a finder pattern that is paired
+	pairQuality  = 0.8       // of two finder patterns that are tried without a third
 	maxPairs     = 24
 	maxRepeats   = 3                          // times a symbol is tried that was fitted and not read
 	maxWork      = 30 * 3 * maxSize * maxSize // modules judged in one picture

@@ -443,14 +443,10 @@ func (f *symbolFit) version(light bool) (version int, ok bool) {
 func (s *search) photo() {
 	for i := len(s.views) - 1; i >= 0; i-- {
 		v := s.views[i]
-		if s.late() {
-			return
+		if s.late() || len(s.results) > 0 && v.w*v.h > hugeView && !s.unread() {
+			break
 		}
-		step := 1
-		if v.w*v.h > largeView {
-			step = 2
-		}
-		s.look(v, byBoth, step, rungName(i))
+		s.look(v, byBoth, v.step(), rungName(i))
 	}
 	if len(s.results) > 0 {
 		return
@@ -461,7 +457,7 @@ func (s *search) photo() {
 		if s.late() {
 			return
 		}
-		s.look(v, byMean, 1, "mean-"+rungName(i))
+		s.look(v, byMean, v.step(), "mean-"+rungName(i))
 	}
 	if len(s.results) == 0 && s.worthDoubling() && !s.late() {
 		v := &view{grey: s.base.doubled(), scale: 0.5}
@@ -475,11 +471,30 @@ func (s *search) photo() {
 		if s.late() {
 			return
 		}
-		s.look(v, byMidrange, 1, "mid-"+rungName(i))
+		s.look(v, byMidrange, v.step(), "mid-"+rungName(i))
 	}
 	if len(s.results) == 0 {
 		s.pairs("pair")
 	}
+}
+
+// step is how many rows of a view are scanned: in a large one every second,
+// and every third of a photograph of many megapixels, whose small modules are
+// noise.
+func (v *view) step() int {
+	switch pixels := v.w * v.h; {
+	case pixels > 2*hugeView:
+		return 3
+	case pixels > largeView:
+		return 2
+	}
+	return 1
+}
+
+// unread reports whether a finder pattern was seen that belongs to no symbol
+// read so far.
+func (s *search) unread() bool {
+	return slices.ContainsFunc(s.found, func(f finder) bool { return !f.used && f.quality > 0.75 })
 }
 
 // worthDoubling tells whether smaller modules than a view shows well may be
