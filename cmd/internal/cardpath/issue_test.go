@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -169,6 +170,19 @@ func TestCardsOfABody(t *testing.T) {
 			t.Errorf("entering\n%s", r)
 		}
 
+		// A clerk who has had enough is not kept, neither at the question nor before the reader.
+		for _, question := range []string{"number of the ID or staff number", "lay the card on the reader"} {
+			entering := start(t, b.dir, "posvid", "card", "enter", "--as", "1", "--lang", "en", "--reader", f.Reader(0))
+			must(entering.stdin.Write([]byte("004002\n")[:7*strings.Count(question, "lay")]))(t)
+			entering.hears(question)
+			if err := entering.command.Process.Signal(syscall.SIGINT); err != nil {
+				t.Fatal(err)
+			}
+			if r := entering.ends(longest); r.took > 2*time.Second || r.code == 0 {
+				t.Errorf("interrupted at %q\n%s", question, r)
+			}
+		}
+
 		// A PIV card is made. Yubico's programs ask for its version first.
 		application := must(emulate.NewPIV(emulate.PIVConfig{ContactlessAdministration: true, Yubico: &emulate.Yubico{Version: [3]byte{5, 4, 3}, Serial: 7}}))(t)
 		made := emulate.NewChip(emulate.ChipConfig{Contactless: true, UID: []byte{4, 9, 9, 9, 9, 9, 1}}, application)
@@ -194,6 +208,16 @@ func TestCardsOfABody(t *testing.T) {
 			t.Errorf("show: %s", out)
 		}
 		t.Run("programs of others", func(t *testing.T) { foreignClients(t, f, b, application) })
+
+		// One with an RSA key, whose management key is one of AES.
+		aes := bytes.Repeat([]byte{0x5A, 0xC3}, 16)
+		b.write(secret, hex.EncodeToString(aes))
+		second := must(emulate.NewPIV(emulate.PIVConfig{ContactlessAdministration: true, ManagementKey: aes, ManagementAlgorithm: emulate.AES256}))(t)
+		f.Put(t, 1, emulate.NewChip(emulate.ChipConfig{Contactless: true, UID: []byte{4, 9, 9, 9, 9, 9, 2}}, second))
+		b.ok("card", "personalise", "004002", "--as", "1", "--management-key-file", secret, "--management-algorithm", "aes256", "--key", "rsa2048", "--yes", "--reader", f.Reader(1))
+		b.ok("card", "issued", "--tap", "--as", "1", "--reader", f.Reader(1))
+		b.bundle()
+		b.want("an RSA card", f.Reader(1), "ok", 2)
 
 		// A record tag of the same body on the other reader.
 		blank := must(emulate.NewTag(emulate.TagConfig{}))(t)

@@ -229,6 +229,13 @@ func TestCardsReaders(t *testing.T) {
 		for _, exclusive := range []bool{true, false} {
 			release := hold(exclusive)
 			w.trouble(t, pcsc.ReaderBusy)
+			if exclusive {
+				beside := f.Insert(t, 1, gone)
+				if v, r := w.json(t); v.Code != "revoked" {
+					t.Errorf("a card on the reader beside the busy one\n%s", r)
+				}
+				f.Remove(t, 1, beside)
+			}
 			soon := verify("--json")
 			time.Sleep(time.Second)
 			release()
