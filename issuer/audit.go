@@ -35,6 +35,9 @@ const (
 	EventCard          AuditEvent = 10 // detail: card, from, to, entitlement or 0
 	EventCardWillSign  AuditEvent = 11 // detail: card, status, SHA-256 of the payload
 	EventCardSigned    AuditEvent = 12 // detail: card, SHA-256 of the signed token
+	EventOnlineMade    AuditEvent = 13 // detail: one-time code
+	EventOnlineChecked AuditEvent = 14 // detail: one-time code, check, answer, mode
+	EventOnlinePurged  AuditEvent = 15 // detail: how many codes, how many checks, made before
 	EventPlanApplied   AuditEvent = 64 // detail: plan number, SHA-256 of the plan, counts
 	EventApproved      AuditEvent = 65 // detail: SHA-256 of what was approved
 	EventSlipsPrinted  AuditEvent = 66 // detail: how many
@@ -51,7 +54,8 @@ const (
 var eventNames = map[AuditEvent]string{
 	EventBodyCreated: "body-created", EventWillSign: "will-sign", EventSigned: "signed", EventAbandoned: "abandoned",
 	EventStateChanged: "state-changed", EventPublished: "published", EventSigningStop: "signing-stop",
-	EventTokensPurged: "tokens-purged", EventKeyRequested: "key-requested", EventCard: "card", EventCardWillSign: "card-will-sign", EventCardSigned: "card-signed", EventPlanApplied: "plan-applied",
+	EventTokensPurged: "tokens-purged", EventKeyRequested: "key-requested", EventCard: "card", EventCardWillSign: "card-will-sign", EventCardSigned: "card-signed",
+	EventOnlineMade: "online-made", EventOnlineChecked: "online-checked", EventOnlinePurged: "online-purged", EventPlanApplied: "plan-applied",
 	EventApproved: "approved", EventSlipsPrinted: "slips-printed", EventEnrolled: "enrolled", EventWish: "wish",
 	EventOperatorAdded: "operator-added", EventOperatorEnded: "operator-ended", EventPlanHeld: "plan-held",
 	EventStopCode: "stop-code", EventCodeRefused: "code-refused", EventPersonMerged: "person-merged",

@@ -32,6 +32,7 @@ type Tx interface {
 	IssueTx
 	RegisterTx
 	CardTx
+	OnlineTx
 }
 
 // Entitlement (право на посвідчення) is what issuing needs of one person in one post.

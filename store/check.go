@@ -31,6 +31,9 @@ var invariants = []struct{ name, query string }{
 		WHERE n.stage = 3 AND k.value <> 1`},
 	{"token in a list that is not known", `SELECT count(*) FROM tokens k WHERE NOT EXISTS (SELECT 1 FROM status_lists l
 		WHERE l.list = k.status >> 20 AND (k.status & 1048575) < l.capacity AND l.last_exp >= k.exp)`},
+	{"used one-time code without its check", `SELECT count(*) FROM online_codes c WHERE used = 1 AND NOT EXISTS
+		(SELECT 1 FROM online_checks k WHERE k.code = c.id AND k.idrow = c.idrow AND k.at = c.closed)`},
+	{"check of a one-time code that was not used", `SELECT count(*) FROM online_checks k JOIN online_codes c ON c.id = k.code WHERE c.used <> 1`},
 	{"audit entries beside the head", `SELECT count(*) FROM body WHERE audit_seq <> (SELECT count(*) FROM audit)`},
 }
 
