@@ -239,6 +239,7 @@ func (r *reader) readRecord(ctx context.Context) (bool, error) {
 	tag, token, err := r.token(ctx)
 	switch {
 	case errors.Is(err, nfc.ErrNoApplication):
+		r.out.UID = uid // not asked for again
 		return false, r.refusal("NDEF file", err)
 	case r.session.Failed() != nil:
 		return false, r.session.Failed()
