@@ -325,10 +325,8 @@ func (b *Body) bind(tx Tx, c *CardRow, entitlement int64, at time.Time) error {
 	if p.Status == hr.StatusDismissed {
 		return fmt.Errorf("%w: entitlement %d has ended", ErrNotEntitled, entitlement)
 	}
-	if have := p.Record.Plastic.CarrierNumber; have != "" && c.Number != nil {
-		if want, err := ParseCarrierNumber(have); err == nil && !bytes.Equal(want, c.Number) {
-			return fmt.Errorf("%w: HR gives another number for entitlement %d", ErrCardNumber, entitlement)
-		}
+	if !carriesNumber(&p, c.Number) {
+		return fmt.Errorf("%w: HR gives another number for entitlement %d", ErrCardNumber, entitlement)
 	}
 	if c.Expires.IsZero() {
 		c.Expires = plasticEnd(&p.Record)
@@ -346,6 +344,13 @@ func (b *Body) bind(tx Tx, c *CardRow, entitlement int64, at time.Time) error {
 		last = at.Add(noExpiry)
 	}
 	return tx.PutStatusList(StatusList{List: ref.List(), Capacity: b.cfg.Profile.ListSize, LastExp: last})
+}
+
+// carriesNumber tells whether a carrier's number is the one that HR gives for the person's plastic ID, where both are known: a
+// plastic ID that took the place of another has another number.
+func carriesNumber(p *PostRow, number []byte) bool {
+	want, err := ParseCarrierNumber(p.Record.Plastic.CarrierNumber)
+	return err != nil || number == nil || bytes.Equal(want, number)
 }
 
 // plasticEnd is the end of the day on which the plastic record ends; zero when it has no end.
@@ -448,7 +453,7 @@ func cardStatus(c *CardRow, p *PostRow, suspended bool, at time.Time) uint8 {
 		return valueInvalid
 	case c.State == CardPersonalised: // made, and not in the hands of its holder: it opens no door
 		return valueSuspended
-	case p.Status != hr.StatusActive || suspended:
+	case p.Status != hr.StatusActive || suspended || !carriesNumber(p, c.Number):
 		return valueSuspended
 	}
 	today := hr.DateInKyiv(at)
@@ -468,17 +473,26 @@ func (g Ground) endsPost() bool {
 	return false
 }
 
-// settleCards brings the status of every card to what the register says now, and lists the carriers to publish. It is
-// derived anew before each publication, so that no way of ending an entitlement can leave a card valid.
+// cardListAhead is for how long the list of a card that may still be used is published, counted from each publication.
+const cardListAhead = 30 * 24 * time.Hour
+
+// settleCards brings the status of every card to what the register says now, and lists the carriers to publish: nil when no
+// card was ever somebody's, empty when all entries are cancelled. It is derived anew before each publication, so that no way
+// of ending an entitlement can leave a card valid.
 func (b *Body) settleCards(tx Tx, at time.Time) ([]trust.Carrier, error) {
 	var cards []CardRow
+	var carriers []trust.Carrier
 	if err := tx.Cards(func(c CardRow) error {
-		if c.Entitlement != 0 && c.State != CardCancelled {
+		switch {
+		case c.Entitlement == 0:
+		case c.State == CardCancelled:
+			carriers = []trust.Carrier{} // what was published of it has to be taken back
+		default:
 			cards = append(cards, c)
 		}
 		return nil
 	}); err != nil || len(cards) == 0 {
-		return nil, err
+		return carriers, err
 	}
 	posts := make(map[int64]*PostRow, len(cards))
 	for i := range cards {
@@ -498,23 +512,33 @@ func (b *Body) settleCards(tx Tx, at time.Time) ([]trust.Carrier, error) {
 	if err != nil {
 		return nil, err
 	}
-	var carriers []trust.Carrier
+	usable := map[uint16]bool{} // lists into which a card points that is not past its end
 	for i := range cards {
 		c := &cards[i]
 		p := posts[c.Entitlement]
 		if p == nil {
 			return nil, fmt.Errorf("issuer: card %d: entitlement %d: %w", c.ID, c.Entitlement, ErrNotFound)
 		}
-		if value := cardStatus(c, p, suspended[c.Entitlement], at); value != c.Value {
+		value := cardStatus(c, p, suspended[c.Entitlement], at)
+		if value != c.Value {
 			if err := tx.SetCardValue(c.ID, value); err != nil {
 				return nil, err
 			}
+		}
+		if end := plasticEnd(&p.Record); value != valueInvalid && (end.IsZero() || end.After(at)) {
+			usable[credential.StatusRef(c.Status).List()] = true
 		}
 		if c.GUID != nil {
 			carriers = append(carriers, trust.Carrier{Kind: trust.CarrierGUID, Number: c.GUID, Body: b.cfg.EDRPOU, Status: c.Status})
 		}
 		if c.Number != nil {
 			carriers = append(carriers, trust.Carrier{Kind: trust.CarrierNumber, Number: c.Number, Body: b.cfg.EDRPOU, Status: c.Status})
+		}
+	}
+	// The term of a plastic ID may have been prolonged since its card was entered.
+	for list := range usable {
+		if err := tx.PutStatusList(StatusList{List: list, Capacity: b.cfg.Profile.ListSize, LastExp: at.Add(cardListAhead)}); err != nil {
+			return nil, err
 		}
 	}
 	return carriers, nil
@@ -642,7 +666,7 @@ func (b *Body) prepareCardToken(tx Tx, card int64, holder keys.HolderPublicKey, 
 	if err != nil {
 		return CardRow{}, err
 	}
-	if p.Status != hr.StatusActive {
+	if p.Status != hr.StatusActive || p.Blocked {
 		return CardRow{}, fmt.Errorf("%w: entitlement %d", ErrNotEntitled, p.ID)
 	}
 	e := EntitlementOf(&p, c.At)

@@ -75,7 +75,7 @@ func (b *Body) Publish(ctx context.Context, at time.Time) (trust.Publication, ti
 			sum := sha256.Sum256(pub.Codes)
 			detail = append(detail, sum[:])
 		}
-		if len(carriers) > 0 {
+		if carriers != nil {
 			if pub.Carriers, err = trust.SignCarriers(b.cfg.EDRPOU, iat, carriers, b.cfg.Signer); err != nil {
 				return fmt.Errorf("issuer: publish carriers: %w", err)
 			}

@@ -153,6 +153,84 @@ func TestCardStatusFollowsTheRegister(t *testing.T) {
 	w.check()
 }
 
+// [ISS-31], [ISS-33]: a plastic ID that took the place of another suspends the other's card; one that was prolonged keeps its list in the
+// bundle; the last entry that was cancelled leaves the bundle too; and a row that HR has to mend gets no token.
+func TestCardsFollowThePlastic(t *testing.T) {
+	w := newWorld(t, 3)
+	o := newOperator(w)
+	plastic := func(i int, change func(*issuer.PostRow)) {
+		t.Helper()
+		w.update(func(tx issuer.Tx) error {
+			p, err := tx.Post(w.ids[i])
+			if err != nil {
+				return err
+			}
+			change(&p)
+			return tx.UpdatePost(p)
+		})
+	}
+	soon := hr.DateInKyiv(testTime).AddDays(3)
+	plastic(1, func(p *issuer.PostRow) { p.Record.Plastic.Expires = soon })
+	w.enter(w.ids[0], 0)
+	w.enter(w.ids[1], 1)
+	mistake := w.enter(w.ids[2], 2)
+	b := o.publish(testTime)
+	for n := range byte(3) {
+		o.want(b, n, trust.StatusValid)
+	}
+	plastic(0, func(p *issuer.PostRow) { p.Record.Plastic.CarrierNumber = "04:A1:B2:77" })
+	plastic(1, func(p *issuer.PostRow) { p.Record.Plastic.Expires = soon.AddDays(700) })
+	if _, err := w.b.MoveCard(ctx, mistake.ID, issuer.CardCancelled, clerk(testTime)); err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []time.Time{testTime.Add(day), testTime.Add(30 * day), testTime.Add(59 * day)} {
+		b = o.publish(at)
+		o.want(b, 0, trust.StatusSuspended)
+		o.want(b, 1, trust.StatusValid)
+		if _, _, found, err := b.Carrier(trust.CarrierNumber, number(2)); found || err != nil {
+			t.Errorf("a cancelled entry is in the bundle: %v", err)
+		}
+	}
+	plastic(0, func(p *issuer.PostRow) { p.Record.Plastic.CarrierNumber = "04 a1 b2 00" })
+	o.want(o.publish(testTime.Add(60*day)), 0, trust.StatusValid)
+
+	plastic(1, func(p *issuer.PostRow) { p.Blocked = true })
+	if _, err := w.b.CardToken(ctx, 2, keys.HolderPublicKey{}, credential.FaceCheck, day, clerk(testTime.Add(60*day))); !errors.Is(err, issuer.ErrNotEntitled) {
+		t.Errorf("token from a row that is to be mended: %v", err)
+	}
+
+	// One card alone: prolonged, then cancelled.
+	alone := newWorld(t, 1)
+	last := newOperator(alone)
+	until := func(d hr.Date) {
+		t.Helper()
+		alone.update(func(tx issuer.Tx) error {
+			p, err := tx.Post(alone.ids[0])
+			if err != nil {
+				return err
+			}
+			p.Record.Plastic.Expires = d
+			return tx.UpdatePost(p)
+		})
+	}
+	until(soon)
+	card := alone.enter(alone.ids[0], 1)
+	last.want(last.publish(testTime), 1, trust.StatusValid)
+	until(soon.AddDays(700))
+	late := last.publish(testTime.Add(59 * day))
+	last.want(late, 1, trust.StatusValid)
+	if _, asOf, err := late.Status(testBody, credential.StatusRef(card.Status).List(), 0); err != nil || !asOf.Equal(testTime.Add(59*day)) {
+		t.Errorf("the list of a prolonged card is of %s, %v", asOf, err)
+	}
+	if _, err := alone.b.MoveCard(ctx, card.ID, issuer.CardCancelled, clerk(testTime)); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, found, err := last.publish(testTime.Add(59*day+time.Minute)).Carrier(trust.CarrierNumber, number(1)); found || err != nil {
+		t.Errorf("the only entry was cancelled and is in the bundle: %v", err)
+	}
+	w.check()
+}
+
 // [ISS-32] The journal of blanks lets a card go only where its state allows, and every step leaves a line.
 func TestCardJournal(t *testing.T) {
 	w := newWorld(t, 2)
