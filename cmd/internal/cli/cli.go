@@ -325,34 +325,10 @@ func (e *Env) WriteFile(name string, data []byte, mode os.FileMode) error {
 
 // WriteAtomic writes beside the target, flushes, renames, and flushes the folder.
 func WriteAtomic(name string, data []byte, mode os.FileMode) error {
-	folder := filepath.Dir(name)
-	temp, err := os.CreateTemp(folder, "."+filepath.Base(name)+".*")
-	if err != nil {
+	return WriteStream(name, mode, func(w io.Writer) error {
+		_, err := w.Write(data)
 		return err
-	}
-	defer os.Remove(temp.Name())
-	_, err = temp.Write(data)
-	if err == nil {
-		err = temp.Chmod(mode)
-	}
-	if err == nil {
-		err = temp.Sync()
-	}
-	if closed := temp.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = os.Rename(temp.Name(), name)
-	}
-	if err != nil {
-		return err
-	}
-	handle, err := os.Open(folder)
-	if err != nil {
-		return err
-	}
-	defer handle.Close()
-	return handle.Sync()
+	})
 }
 
 // Run executes the root command and gives the program's exit code.
