@@ -58,7 +58,7 @@ func TestCardsOnTheScreen(t *testing.T) {
 		has("Іваненко")
 		good, gone := chip(w.card(t, guidValid, nil)), chip(w.card(t, guidDismissed, nil))
 		plug := f.Insert(t, 0, good)
-		has("✔ 1  ✘ 0  ? 0", text(guidValid), "рівень перевірки 2")
+		has("✔ 1  ✘ 0  ? 0", text(guidValid), "рівень перевірки 2: картка підписала")
 		f.Remove(t, 0, plug)
 		tmux("send-keys", "Space")
 		plug = f.Insert(t, 0, gone)

@@ -434,6 +434,9 @@ func (m *Model) body(c *card, columns int, bare bool) []line {
 		}
 		add(7, clip(number, columns))
 		level := locale.LevelName(m.lang, int(v.Level))
+		if v.Card != nil {
+			level = locale.CardLevelName(m.lang, int(v.Level))
+		}
 		if width(level) > columns {
 			level, _, _ = strings.Cut(level, ":")
 		}
