@@ -266,7 +266,21 @@ func (e *cardEntry) enter(ctx context.Context, p *issuer.PostRow, id identity) e
 	e.count++
 	e.last = append(e.last, card.ID)
 	e.env.Print("✔ %d: картка %d, %s", "✔ %d: card %d, %s", e.count, card.ID, personLine(p))
-	return nil
+	return e.warnOfOthers(ctx, p.ID, card.ID)
+}
+
+// warnOfOthers says when a person has more cards in use: of one that was replaced nobody may have told.
+func (b *openBody) warnOfOthers(ctx context.Context, entitlement, card int64) error {
+	return b.store.View(ctx, func(tx issuer.Tx) error {
+		all, err := tx.CardsOf(entitlement)
+		for _, c := range all {
+			if c.ID != card && (c.State == issuer.CardIssued || c.State == issuer.CardPersonalised) {
+				b.env.Say("увага: у людини є й картка %[1]d, %[2]s; якщо її замінено: posvid card returned %[1]d або lost %[1]d",
+					"warning: the person has card %[1]d too, %[2]s; when it was replaced: posvid card returned %[1]d, or lost %[1]d", c.ID, c.State.Text(b.env.Lang))
+			}
+		}
+		return err
+	})
 }
 
 // undo cancels the last entry of this sitting.

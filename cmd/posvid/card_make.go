@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -351,6 +352,7 @@ PERSON is the number of the plastic ID or the staff number. The card management 
 		if p.secret, err = hex.DecodeString(strings.TrimSpace(string(text))); err != nil {
 			return cli.Usagef("%s", env.T("--management-key-file: очікуються шістнадцяткові цифри", "--management-key-file: want hexadecimal digits"))
 		}
+		warnOfKey(env, secretFile, p.secret)
 		by, err := b.operator(ctx, *as)
 		if err != nil {
 			return err
@@ -372,6 +374,19 @@ PERSON is the number of the plastic ID or the staff number. The card management 
 		return p.run(ctx, yes, change)
 	})
 	return command
+}
+
+// factoryKey is the management key with which suppliers deliver blanks; everybody knows it.
+var factoryKey = []byte{1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8}
+
+// warnOfKey says when others may know the management key: with it they can spoil cards, though not forge them.
+func warnOfKey(env *cli.Env, file string, key []byte) {
+	if info, err := os.Stat(file); err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+		env.Say("увага: ключ керування може прочитати не лише власник файла: chmod 600 %s", "warning: others may read the management key: chmod 600 %s", file)
+	}
+	if bytes.Equal(key, factoryKey) {
+		env.Say("увага: це заводський ключ керування: замініть його засобом постачальника, інакше будь-хто зіпсує картку", "warning: this is the factory's management key: change it with the supplier's tool, or anybody can spoil the card")
+	}
 }
 
 // run makes the card in three visits: look at it, have it make its key, write what was signed for that key. Each visit
@@ -452,7 +467,7 @@ func (p *personalisation) run(ctx context.Context, yes bool, change issuer.CardC
 	}
 	env.Print("✔ картка %d готова: %s, до %s; віддавши, запишіть: posvid card issued %d", "✔ card %d is ready: %s, until %s; once handed over: posvid card issued %d",
 		row.ID, personLine(p.post), locale.Date(p.expires), row.ID)
-	return nil
+	return p.warnOfOthers(context.WithoutCancel(ctx), p.post.ID, row.ID)
 }
 
 // visit opens the card once, with its PIV application selected.

@@ -3,8 +3,16 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/hex"
 	"io"
+	"math/big"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -230,6 +238,18 @@ func TestCardEnter(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.fails("внесено карток: 1, не внесено: 3", "card", "enter", "--pairs", pairs, "--as", "1")
+	if strings.Contains(o.last, "є й картка") {
+		t.Error("a lost card counts as one in use")
+	}
+	if err := os.WriteFile(pairs, []byte("004001;04 11 22 34\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o.ok("card", "enter", "--pairs", pairs, "--as", "1")
+	o.says("у людини є й картка 3, видано", "posvid card returned 3")
+	if err := os.WriteFile(pairs, []byte("004001;04 11 22 33\nx;04112233\n004001;zz\n004001\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o.fails("внесено карток: 0, не внесено: 4", "card", "enter", "--pairs", pairs, "--as", "1")
 	o.says("рядок 2:", "рядок 3:", "рядок 4:")
 }
 
@@ -257,7 +277,10 @@ func TestCardPersonalise(t *testing.T) {
 	o.fails("--yes", personalise...)
 	o.lay(piv)
 	o.ok(append(personalise, "--yes", "--note", "акт 1")...)
-	o.says("✔ картка 1 готова: Гончарук Тарас Григорович", "posvid card issued 1")
+	o.says("✔ картка 1 готова: Гончарук Тарас Григорович", "posvid card issued 1", "заводський ключ керування")
+	if strings.Contains(o.last, "chmod") || strings.Contains(strings.ToLower(o.last), hex.EncodeToString(emulate.DefaultManagementKey)) {
+		t.Errorf("a warning without a cause, or the key itself, in\n%s", o.last)
+	}
 	v := o.judge(o.bundle(), piv)
 	o.want("made, not handed over", v, verifier.Refuse, verifier.Suspended, verifier.L2)
 	o.lay(piv)
@@ -283,8 +306,12 @@ func TestCardPersonalise(t *testing.T) {
 	if err := os.WriteFile(wrong, bytes.Repeat([]byte("0a"), 24), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Chmod(wrong, 0o640); err != nil {
+		t.Fatal(err)
+	}
 	o.lay(blankPIV(t, 4, 9, 9, 9, 9, 9, 3))
 	o.fails("ключа керування", "card", "personalise", "004002", "--as", "1", "--management-key-file", wrong, "--management-algorithm", "3des", "--yes")
+	o.says("chmod 600 " + wrong)
 	// Torn at one command after another: nothing of it stays in the journal as a card that somebody could have.
 	torn := 0
 	for n := 1; ; n += 1 + n/20 { // the writing of long objects, which comes last, is many commands alike
@@ -417,6 +444,68 @@ func TestCardInterrupted(t *testing.T) {
 	}
 	o.ok("card", "list", "--state", "personalised")
 	o.says("Гончарук")
+}
+
+// What the trust operator takes for a card authority has a key that can be trusted, and its list is signed by it.
+func TestTrustCards(t *testing.T) {
+	o := newOffice(t)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := func(name string, der []byte, err error) string {
+		t.Helper()
+		if err == nil {
+			name = filepath.Join(o.dir, name)
+			err = os.WriteFile(name, der, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	authority := func(name string, signer crypto.Signer, ca bool) string {
+		c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Centre"}, NotBefore: o.now.Add(-time.Hour), NotAfter: o.now.Add(time.Hour),
+			IsCA: ca, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, SubjectKeyId: []byte{1, 2, 3}}
+		der, err := x509.CreateCertificate(rand.Reader, c, c, signer.Public(), signer)
+		return file(name, der, err)
+	}
+	list := func(name string, signer crypto.Signer, at time.Time) string {
+		issuer := &x509.Certificate{Subject: pkix.Name{CommonName: "Centre"}, KeyUsage: x509.KeyUsageCRLSign, SubjectKeyId: []byte{1, 2, 3}}
+		der, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: at, NextUpdate: at.Add(24 * time.Hour)}, issuer, signer)
+		return file(name, der, err)
+	}
+	large, err := ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, edwards, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.fails("заслабкий", "trust", "cards", authority("p521.cer", large, true))
+	o.fails("заслабкий", "trust", "cards", authority("ed25519.cer", edwards, true))
+	o.fails("не центру", "trust", "cards", authority("leaf.cer", key, false))
+	o.ok("trust", "cards", list("early.crl", key, o.now))
+	o.says("жоден із відомих центрів")
+	o.ok("trust", "cards", authority("good.cer", key, true))
+	o.ok("trust", "cards", list("good.crl", key, o.now.Add(time.Second)))
+	other, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.fails("не підписав", "trust", "cards", list("forged.crl", other, o.now.Add(time.Minute)))
+	o.fails("новіший", "trust", "cards", list("old.crl", key, o.now.Add(-time.Hour)))
+	o.fails("не сертифікат", "trust", "cards", file("junk", []byte("junk"), nil))
+	o.ok("trust", "cards")
+	if strings.Count(o.last, "перелік відкликаних") != 1 || strings.Count(o.last, "центр карток") != 1 {
+		t.Errorf("there are\n%s", o.last)
+	}
+	o.ok("trust", "cards", "--remove", filepath.Join(o.dir, "forged.crl"), filepath.Join(o.dir, "good.cer"))
+	o.ok("trust", "cards")
+	if strings.TrimSpace(o.last) != "" {
+		t.Errorf("left:\n%s", o.last)
+	}
 }
 
 // A record tag says who its holder is, is refused when it was lost, and what another wrote on a tag stays there.

@@ -2,6 +2,9 @@ package main
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
@@ -59,8 +62,11 @@ A newer list replaces the older one of the same authority. An authority whose ce
 // changeCards adds or removes one certificate or one revocation list.
 func changeCards(env *cli.Env, cards *trust.Cards, data []byte, remove bool) error {
 	if c, err := x509.ParseCertificate(data); err == nil {
-		if !c.IsCA {
+		switch {
+		case !c.IsCA:
 			return env.Err("це сертифікат не центру, а когось під ним", "this is no certificate of an authority")
+		case !remove && weak(c):
+			return env.Err("ключ центру заслабкий: потрібні P-256, P-384 або RSA від 2048 до 4096 бітів", "the key of the authority is too weak or not known here: want P-256, P-384, or RSA of 2048 to 4096 bits")
 		}
 		at := slices.IndexFunc(cards.Roots, func(have []byte) bool { return bytes.Equal(have, data) })
 		switch {
@@ -78,11 +84,20 @@ func changeCards(env *cli.Env, cards *trust.Cards, data []byte, remove bool) err
 	if err != nil {
 		return cli.Hint(env.Err("це не сертифікат і не перелік відкликаних", "this is neither a certificate nor a revocation list"), env.T("потрібен файл X.509, DER або PEM", "give an X.509 file, DER or PEM"))
 	}
-	signed := slices.ContainsFunc(cards.Roots, func(der []byte) bool {
+	signed, named := false, false
+	for _, der := range cards.Roots {
 		c, err := x509.ParseCertificate(der)
-		return err == nil && l.CheckSignatureFrom(c) == nil
-	})
-	if !signed && !remove {
+		if err != nil {
+			continue
+		}
+		named = named || bytes.Equal(c.RawSubject, l.RawIssuer) && (len(l.AuthorityKeyId) == 0 || bytes.Equal(c.SubjectKeyId, l.AuthorityKeyId))
+		signed = signed || l.CheckSignatureFrom(c) == nil
+	}
+	switch {
+	case remove || signed:
+	case named: // in the place of a genuine one it would take the answer from every card of that authority
+		return env.Err("перелік названо іменем відомого центру, але той його не підписав", "the list bears the name of a known authority, which did not sign it")
+	default:
 		env.Say("жоден із відомих центрів цього переліку не підписав: він стане в пригоді лише для проміжного центру", "none of the known authorities signed this list: it can serve for an intermediate one only")
 	}
 	old := slices.IndexFunc(cards.CRLs, func(der []byte) bool {
@@ -105,6 +120,17 @@ func changeCards(env *cli.Env, cards *trust.Cards, data []byte, remove bool) err
 	}
 	env.Print("перелік відкликаних від %s, записів: %d", "revocation list of %s, entries: %d", locale.Moment(env.Lang, l.ThisUpdate), len(l.RevokedCertificateEntries))
 	return nil
+}
+
+// weak reports a key with which no authority certifies cards: what it signs could be forged, or not be verified in time.
+func weak(c *x509.Certificate) bool {
+	switch key := c.PublicKey.(type) {
+	case *ecdsa.PublicKey:
+		return key.Curve != elliptic.P256() && key.Curve != elliptic.P384()
+	case *rsa.PublicKey:
+		return key.N.BitLen() < 2048 || key.N.BitLen() > 4096
+	}
+	return true
 }
 
 func showCards(env *cli.Env, cards trust.Cards) error {
