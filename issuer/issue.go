@@ -62,6 +62,7 @@ type Config struct {
 	Signer  keys.IssuerSigner // issuer key, software or HSM
 	Grant   KeyGranter        // the installed bundle's word on the key
 	Checker TokenChecker      // the installed bundle's word on each token
+	Before  PublishedStatuses // what the body published before; nil: not known
 	Group   int               // IDs in one group commit, 1–4096; 0: 256
 	Workers int               // goroutines that sign; 0: GOMAXPROCS
 }

@@ -111,6 +111,33 @@ func publishedEntries(detail []any) []AuditEntry {
 	return out
 }
 
+// PublishedStatuses is what verifiers know of the body's statuses; *trust.Bundle is one.
+type PublishedStatuses interface {
+	Status(iss string, list uint16, index uint32) (v trust.StatusValue, asOf time.Time, err error)
+}
+
+// keepInvalid makes invalid what a list said was invalid when it was published before: a store that was restored from a copy
+// has forgotten what was revoked since, and the cards and tokens of it are still about.
+func (b *Body) keepInvalid(number uint16, list *trust.StatusListBuilder) error {
+	if b.cfg.Before == nil {
+		return nil
+	}
+	for i := range uint32(list.Len()) {
+		v, _, err := b.cfg.Before.Status(b.cfg.EDRPOU, number, i)
+		switch {
+		case errors.Is(err, trust.ErrListUnknown) || errors.Is(err, trust.ErrIndexRange):
+			return nil // nothing was published, or no more
+		case err != nil:
+			return fmt.Errorf("issuer: publish list %d: the one published before: %w", number, err)
+		case v == trust.StatusInvalid:
+			if err := list.Set(i, v); err != nil {
+				return fmt.Errorf("issuer: publish list %d: %w", number, err)
+			}
+		}
+	}
+	return nil
+}
+
 func (b *Body) signList(tx Tx, l StatusList, iat time.Time) ([]byte, error) {
 	values, err := tx.StatusValues(l.List)
 	if err != nil {
@@ -124,6 +151,9 @@ func (b *Body) signList(tx Tx, l StatusList, iat time.Time) ([]byte, error) {
 		if err := list.Set(v.Index, trust.StatusValue(v.Value)); err != nil {
 			return nil, fmt.Errorf("issuer: publish list %d: %w", l.List, err)
 		}
+	}
+	if err := b.keepInvalid(l.List, list); err != nil {
+		return nil, err
 	}
 	signed, err := trust.SignStatusList(b.cfg.EDRPOU, l.List, iat, list, b.cfg.Signer)
 	if err != nil {

@@ -432,6 +432,82 @@ func TestCardToken(t *testing.T) {
 	w.check()
 }
 
+// [ISS-37] A store that was restored from a copy takes nothing back that was revoked after the copy was made.
+func TestPublishAfterRestore(t *testing.T) {
+	w := newWorld(t, 4)
+	o := newOperator(w)
+	for i := range 3 {
+		w.enter(w.ids[i], byte(i))
+	}
+	phone := w.issue(testTime, w.ids[3])
+	before := o.publish(testTime)
+	if _, err := w.b.MoveCard(ctx, 1, issuer.CardLost, clerk(testTime)); err != nil {
+		t.Fatal(err)
+	}
+	w.update(func(tx issuer.Tx) error {
+		p, err := tx.Post(w.ids[1])
+		if err != nil {
+			return err
+		}
+		p.Status = hr.StatusSuspended
+		return tx.UpdatePost(p)
+	})
+	if err := w.b.Revoke(ctx, phone.ID.ID, byOrder(issuer.GroundDismissal, testTime)); err != nil {
+		t.Fatal(err)
+	}
+	after := o.publish(testTime.Add(time.Minute))
+
+	// The body that has no memory of all that, and an older bundle or the newer one.
+	restored := newWorld(t, 4)
+	for i := range 3 {
+		restored.enter(restored.ids[i], byte(i))
+	}
+	var statuses []uint32
+	w.view(func(tx issuer.Tx) error {
+		return tx.Cards(func(c issuer.CardRow) error { statuses = append(statuses, c.Status); return nil })
+	})
+	restored.update(func(tx issuer.Tx) error {
+		for i, s := range statuses {
+			c, err := tx.Card(int64(i) + 1)
+			if err != nil {
+				return err
+			}
+			c.Status = s
+			if err := tx.UpdateCard(c); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for what, c := range map[string]struct {
+		known *trust.Bundle
+		want  []trust.StatusValue
+	}{
+		"older": {before, []trust.StatusValue{trust.StatusValid, trust.StatusValid, trust.StatusValid}},
+		"newer": {after, []trust.StatusValue{trust.StatusInvalid, trust.StatusValid, trust.StatusValid}}, // what was suspended follows the register
+	} {
+		restored.cfg.Before = c.known
+		restored.reopen(store.Options{})
+		pub, _, err := restored.b.Publish(ctx, testTime.Add(time.Hour))
+		if err != nil {
+			t.Fatal(err)
+		}
+		list := need[*trust.StatusList](t)(need[*trust.StatusToken](t)(trust.ParseStatusToken(pub.StatusLists[0])).List())
+		for i, s := range statuses {
+			if got, err := list.Get(credential.StatusRef(s).Index()); err != nil || got != c.want[i] {
+				t.Errorf("%s bundle: card %d: %s, %v; want %s", what, i+1, got, err, c.want[i])
+			}
+		}
+		for _, token := range phone.Tokens {
+			u := need[*credential.UnverifiedToken](t)(credential.ParseToken(token))
+			got, err := list.Get(need[*credential.Token](t)(u.Verify(w.cfg.Signer.IssuerPublic())).Status.Index())
+			if err != nil || (got == trust.StatusInvalid) != (what == "newer") {
+				t.Errorf("%s bundle: a phone of which the store knows nothing: %s, %v", what, got, err)
+			}
+		}
+	}
+}
+
 func TestParseCarrierNumber(t *testing.T) {
 	for s, want := range map[string][]byte{"04A1B203": {4, 0xa1, 0xb2, 3}, "04:a1:b2:03": {4, 0xa1, 0xb2, 3}, " 04 A1 B2 03 ": {4, 0xa1, 0xb2, 3}, "04-a1-b2-03": {4, 0xa1, 0xb2, 3}} {
 		if got, err := issuer.ParseCarrierNumber(s); err != nil || !bytes.Equal(got, want) {

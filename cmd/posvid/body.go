@@ -215,6 +215,9 @@ func (f *bodyFolder) open(ctx context.Context, sign, tokens bool) (*openBody, er
 			return fail(err)
 		}
 		config.Signer = b.signer
+		if before, err := f.installedBundle(); err == nil { // a body that begins has none
+			config.Before = before
+		}
 	}
 	if tokens {
 		if b.bundle, err = f.installedBundle(); err != nil {
