@@ -64,10 +64,8 @@ type OnlineConfig struct {
 // Online makes and checks the one-time codes (одноразовий код) of one body. It is safe for use by many goroutines, and many
 // of it may work on one Store.
 type Online struct {
-	store  Store
-	cfg    OnlineConfig
-	edrpou string
-	body   string
+	store Store
+	cfg   OnlineConfig
 }
 
 // OpenOnline opens the one-time codes of a store's body; the store needs its data key. Errors: what is wrong with the host,
@@ -79,19 +77,16 @@ func OpenOnline(ctx context.Context, s Store, c OnlineConfig) (*Online, error) {
 	if err := CheckOnlineHost(c.Host); err != nil {
 		return nil, err
 	}
-	o := &Online{store: s, cfg: c}
-	err := s.View(ctx, func(tx Tx) error {
-		b, err := tx.Body()
-		o.edrpou, o.body = b.EDRPOU, b.Name
+	if err := s.View(ctx, func(tx Tx) error {
+		_, err := tx.Body()
 		return err
-	})
-	if err != nil {
+	}); err != nil {
 		return nil, fmt.Errorf("issuer: online: body: %w", err)
 	}
 	if _, err := s.MAC(macOnlineLink, nil); err != nil {
 		return nil, fmt.Errorf("issuer: online: code hashes: %w", err)
 	}
-	return o, nil
+	return &Online{store: s, cfg: c}, nil
 }
 
 // Host is the host of the links.

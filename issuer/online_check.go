@@ -169,7 +169,7 @@ func (o *Online) Check(ctx context.Context, ref OnlineRef, by OnlineVerifier, mo
 			return err
 		}
 		if why == OnlineOK {
-			a, err = o.use(tx, q, &row)
+			a, err = q.use(tx, &row)
 			return err
 		}
 		a = q.answer(why)
@@ -288,7 +288,7 @@ func (q *onlineQuestion) answer(why OnlineReason) OnlineAnswer {
 }
 
 // use takes the open code and answers from the register, all in tx.
-func (o *Online) use(tx Tx, q *onlineQuestion, row *OnlineCodeRow) (OnlineAnswer, error) {
+func (q *onlineQuestion) use(tx Tx, row *OnlineCodeRow) (OnlineAnswer, error) {
 	idrow, err := tx.UseOnlineCode(row.ID, q.at)
 	if errors.Is(err, ErrNotFound) {
 		return q.answer(OnlineUsed), nil
@@ -319,15 +319,19 @@ func (o *Online) use(tx Tx, q *onlineQuestion, row *OnlineCodeRow) (OnlineAnswer
 		a.Check = check
 	}
 	if why == OnlineOK && q.mode == OnlineFull && q.by.ID != "" {
-		a.Holder = o.holder(&id, &p)
+		body, err := tx.Body()
+		if err != nil {
+			return OnlineAnswer{}, err
+		}
+		a.Holder = onlineHolder(&body, &id, &p)
 	}
 	return a, nil
 }
 
-func (o *Online) holder(id *ID, p *PostRow) *OnlineHolder {
+func onlineHolder(body *BodyRow, id *ID, p *PostRow) *OnlineHolder {
 	r := &p.Record
 	h := &OnlineHolder{Number: id.Number, Name: r.FullName(), Position: r.Position, PositionEN: r.PositionEN, Unit: r.Unit,
-		UnitEN: r.UnitEN, Category: r.Category, Rank: r.Rank, EDRPOU: o.edrpou, Body: o.body, State: id.State}
+		UnitEN: r.UnitEN, Category: r.Category, Rank: r.Rank, EDRPOU: body.EDRPOU, Body: body.Name, State: id.State}
 	copy(h.PhotoHash[:], r.PhotoSHA256[:])
 	if until := r.ValidUntil(); !until.IsZero() {
 		h.ValidUntil = until.End()

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -183,6 +184,52 @@ func TestOnlineParallelGuesses(t *testing.T) {
 	if got[issuer.OnlineUnknown] != issuer.OnlineVerifierTries || got[issuer.OnlineLimited] != 64-issuer.OnlineVerifierTries {
 		t.Errorf("answers %v", got)
 	}
+}
+
+// [ONL-17] What is bound to fail waits for no writer; what may succeed or is counted does.
+func TestOnlineNonsenseWaitsForNobody(t *testing.T) {
+	w := newOnline(t, 5, issuer.OnlineConfig{Host: onlineHost, PublicDigits: true})
+	open, used, old, never := w.code(1, testTime), w.code(2, testTime), w.code(3, testTime.Add(-issuer.OnlineLife)), w.code(4, testTime)
+	w.want("use", w.ask(used.Link(), guard, issuer.OnlineFull, testTime), issuer.OnlineOK)
+	w.must(w.exec("DELETE FROM online_codes WHERE id = ?", never.Number))
+	w.guess(issuer.OnlineSourceTries, passerby, testTime)
+	w.guess(issuer.OnlineVerifierTries, guardOf(1), testTime)
+	w.update(func(issuer.Tx) error { // the one write transaction is taken
+		brief, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+		defer cancel()
+		ask := func(text string, by issuer.OnlineVerifier) (issuer.OnlineReason, error) {
+			ref, err := w.o.Parse(text)
+			if err != nil {
+				return "", err
+			}
+			a, err := w.o.Check(brief, ref, by, issuer.OnlineValidate, testTime)
+			return a.Reason, err
+		}
+		for _, c := range []struct {
+			text string
+			by   issuer.OnlineVerifier
+			want issuer.OnlineReason
+		}{
+			{never.Link(), guard, issuer.OnlineUnknown},
+			{never.Link(), passerby, issuer.OnlineNotConfirmed},
+			{used.Link(), guard, issuer.OnlineUsed},
+			{used.Digits(), guard, issuer.OnlineUsed},
+			{old.Link(), passerby, issuer.OnlineNotConfirmed},
+			{open.Digits(), passerby, issuer.OnlineNotConfirmed},
+			{open.Digits(), guardOf(1), issuer.OnlineLimited},
+		} {
+			if got, err := ask(c.text, c.by); err != nil || got != c.want {
+				t.Errorf("%s, %v, want %s", got, err, c.want)
+			}
+		}
+		for name, text := range map[string]string{"an open code": open.Link(), "wrong digits": wrongDigits(1)} {
+			if got, err := ask(text, guard); !errors.Is(err, context.DeadlineExceeded) || got != "" {
+				t.Errorf("%s was answered without writing: %s, %v", name, got, err)
+			}
+		}
+		return nil
+	})
+	w.want("afterwards", w.ask(open.Link(), guard, issuer.OnlineFull, testTime), issuer.OnlineOK)
 }
 
 // [ONL-15] A holder sees who checked, when and where, newest first, a page at a time, and nobody else's checks.

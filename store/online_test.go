@@ -341,6 +341,9 @@ var standings = []struct {
 			return tx.EndEnrolment(p.Enrolment.ID, issuer.EnrolmentWithdrawn, testTime)
 		})
 	}, 0, issuer.OnlineEnded},
+	{"another phone", func(w *online, row int64) {
+		w.must(w.exec("UPDATE enrolments SET thumb = randomblob(32) WHERE entitlement = ?", row))
+	}, 0, issuer.OnlineEnded},
 	{"expired by the sweep", func(w *online, row int64) {
 		w.update(func(tx issuer.Tx) error { return tx.SetIDState(row, issuer.StateIssued, issuer.StateExpired, testTime) })
 	}, 0, issuer.OnlineIDExpired},
