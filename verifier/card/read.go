@@ -191,8 +191,8 @@ func (r *reader) challenge(ctx context.Context) error {
 	return nil
 }
 
-// confirmPIV reads CHUID and certificate again when they do not fit together or the key does not fit the certificate:
-// then either the card is no good, which is for the verdict to say, or another card lies there now.
+// confirmPIV reads CHUID and certificate again when one of them cannot be read, they do not fit together or the key does not fit the
+// certificate: then either the card is no good, which is for the verdict to say, or the reader lost something, or another card lies there now.
 func (r *reader) confirmPIV(ctx context.Context) error {
 	if r.fits() {
 		return nil
@@ -220,12 +220,18 @@ func (r *reader) fits() bool {
 	if r.key != nil && r.out.Signature != nil && !signedBy(r.key.PublicKey, r.out.Algorithm, r.out.Challenge, r.out.Signature) {
 		return false
 	}
-	if r.key == nil || r.out.CHUID == nil {
+	if r.out.Certificate != nil && r.key == nil {
+		return false // it may have been changed on the way
+	}
+	if r.out.CHUID == nil {
 		return true
 	}
 	chuid, err := nfc.ParseCHUID(r.out.CHUID)
 	if err != nil {
 		return false
+	}
+	if r.key == nil {
+		return true
 	}
 	n, err := cardNames(r.key)
 	return err == nil && bound(n, chuid)

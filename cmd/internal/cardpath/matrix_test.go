@@ -174,6 +174,11 @@ func TestCardsFaults(t *testing.T) {
 			{"status word that is none", on(getData, emulate.Status(0x0005)), "card-unread"},
 			{"memory failure", on(getData, emulate.Status(0x6581)), "card-unread"},
 			{"key not usable", on(authenticate, emulate.Status(0x6984)), "card-unread card-unproven"},
+			{"a bit of the certificate, once", emulate.NewScript(good).At(5, emulate.Flip(8*12)), "card-unread"},
+			{"a bit of the CHUID, once", emulate.NewScript(good).At(1, emulate.Flip(8*4)), "card-unread"},
+			{"a bit of the certificate, on the card", chip(w.card(t, guidValid, func(s *emulate.CardSpec) {
+				s.EditObjects = func(objects map[uint32][]byte) { objects[emulate.TagCardAuthentication][8] ^= 0x80 }
+			})), "card-malformed"},
 			{"signature of other bytes", on(authenticate, emulate.Flip(100)), "card-key card-unread card-malformed"},
 			{"nonsense", emulate.NewScript(good).Always(emulate.Random(1, 300)), "card-unread card-foreign card-unproven card-malformed"},
 		} {
