@@ -20,6 +20,7 @@ import (
 	"github.com/posvid/posvid/locale"
 	"github.com/posvid/posvid/nfc"
 	"github.com/posvid/posvid/nfc/pcsc"
+	"github.com/posvid/posvid/trust"
 )
 
 // cardReader is a place where cards are laid; *pcsc.Client is one.
@@ -606,6 +607,33 @@ func carrierText(c *issuer.CardRow) string {
 		parts = append(parts, "GUID "+hex.EncodeToString(c.GUID))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// foreignCards counts the cards of the body that a bundle has as another's.
+func (b *openBody) foreignCards(ctx context.Context, bundle *trust.Bundle) (n int, err error) {
+	err = b.body.Cards(ctx, func(c issuer.CardRow) error {
+		if c.Entitlement == 0 || c.State == issuer.CardCancelled {
+			return nil
+		}
+		for _, id := range []struct {
+			kind   trust.CarrierKind
+			number []byte
+		}{{trust.CarrierGUID, c.GUID}, {trust.CarrierNumber, c.Number}} {
+			if id.number == nil {
+				continue
+			}
+			body, _, found, err := bundle.Carrier(id.kind, id.number)
+			if err != nil {
+				return err
+			}
+			if found && body != b.edrpou {
+				n++
+				return nil
+			}
+		}
+		return nil
+	})
+	return n, err
 }
 
 func cardJournalCommand(env *cli.Env) *cobra.Command {

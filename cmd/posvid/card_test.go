@@ -446,6 +446,68 @@ func TestCardInterrupted(t *testing.T) {
 	o.says("Гончарук")
 }
 
+// A body that states another's card first keeps neither that one's statuses nor its other cards from the bundle; both sides are
+// told.
+func TestCardContested(t *testing.T) {
+	o := newOffice(t)
+	const rival = "99000011"
+	o.ok("init", o.dir, "--edrpou", rival, "--name", "Вигаданівська районна рада", "--operator", "Левченко Олена Ігорівна:табельний 1", "--operator", "Бондар Петро Олегович:табельний 2")
+	requests, err := filepath.Glob(filepath.Join(o.dir, "bodies", rival, "requests", "*.request"))
+	if err != nil || len(requests) != 1 {
+		t.Fatalf("requests %v %v", requests, err)
+	}
+	o.ok("trust", "admit", "--now", requests[0])
+	file := filepath.Join(o.dir, "contested.sidb")
+	carry := func(body string) {
+		t.Helper()
+		o.now = o.now.Add(time.Minute)
+		publication := filepath.Join(o.dir, "publication-"+body)
+		o.ok("publish", "-o", publication, "--body", body)
+		o.ok("trust", "bundle", publication, "-o", file)
+	}
+	enter := func(body, lines string) {
+		t.Helper()
+		pairs := filepath.Join(o.dir, "contested.csv")
+		if err := os.WriteFile(pairs, []byte(lines), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		o.ok("card", "enter", "--pairs", pairs, "--as", "1", "--body", body)
+	}
+	carry(rival)
+	o.ok("bundle", "install", file, "--body", rival, "--pin", o.pin)
+	staff := filepath.Join(o.dir, "rival.csv")
+	people := strings.Replace(strings.Replace(officePeople, "#Усього;5\n", "", 1), "99000028", rival, 1)
+	people = strings.NewReplacer("0229460499", "", "0247660369", "", "04A1B2C3D4E502", "").Replace(people)
+	if err := os.WriteFile(staff, []byte(people), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o.ok("hr", "plan", staff, "--body", rival)
+	o.ok("hr", "apply", "1", staff, "--as", "1", "--body", rival)
+	enter(rival, "0001;04 11 22 33\n")
+	enter("99000028", "004001;04 11 22 33\n004002;04A1B2C3D4E502\n")
+	carry(rival)
+	carry("99000028")
+	o.says("орган 99000028 називає карток, яких набір не містить: 1")
+	o.ok("bundle", "install", file, "--body", "99000028")
+	o.fails("записано за іншим органом: 1", "doctor")
+	o.ok("card", "lost", "2", "--as", "1", "--body", "99000028")
+	carry("99000028")
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pin, err := trust.ParseFingerprint(o.pin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := trust.Open(data, pin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := o.judge(b, emulate.NewNumberTag([]byte{4, 0xa1, 0xb2, 0xc3, 0xd4, 0xe5, 2}))
+	o.want("lost, and published beside a contested card", v, verifier.Refuse, verifier.Revoked, verifier.L0)
+}
+
 // What the trust operator takes for a card authority has a key that can be trusted, and its list is signed by it.
 func TestTrustCards(t *testing.T) {
 	o := newOffice(t)

@@ -76,6 +76,12 @@ func doctorCommand(env *cli.Env) *cobra.Command {
 					bad("posvid bundle install "+env.T("ФАЙЛ", "FILE")+" --body "+edrpou, "орган %s: набір довіри %d застарів", "body %s: trust bundle %d has expired", edrpou, bundle.Number())
 				} else {
 					good("орган %s: набір довіри %d", "body %s: trust bundle %d", edrpou, bundle.Number())
+					if n, err := b.foreignCards(c.Context(), bundle); err != nil {
+						bad("posvid bundle install "+env.T("ФАЙЛ", "FILE")+" --body "+edrpou, "орган %s: картки в наборі довіри: %v", "body %s: cards in the trust bundle: %v", edrpou, err)
+					} else if n > 0 {
+						bad(env.T("зверніться до технічного адміністратора: ці картки раніше назвав інший орган", "ask the trust operator: another body stated these cards first"),
+							"орган %s: карток, які в наборі довіри записано за іншим органом: %d", "body %s: cards that the trust bundle has as another body's: %d", edrpou, n)
+					}
 				}
 				if err := b.store.Close(); err != nil {
 					bad(env.T("перевірте диск", "check the disk"), "орган %s: %v", "body %s: %v", edrpou, err)
