@@ -225,6 +225,42 @@ func TestReadPoses(t *testing.T) {
 	}
 }
 
+// Around a thin bottle the finder patterns look narrower than the middle: the
+// timing patterns tell the size, and the fit bends along.
+func TestReadBent(t *testing.T) {
+	rungs, bends := map[string]bool{}, 0
+	for version := 2; version <= 6; version += 2 {
+		text := textFor(version)
+		code := symbolOf(t, text, version, qrcode.Medium)
+		n := len(code)
+		const w, h, m = 640, 560, 9.0
+		for _, radius := range []float64{0.66, 0.7, 0.74} { // of a side
+			r := radius * m * float64(n)
+			to := at(n, w/2, h/2, m, 0)
+			place := func(x, y float64) (u, v float64) {
+				s := (x - w/2) / r
+				if s <= -1 || s >= 1 {
+					return -10, -10
+				}
+				// The camera looks down a little: rows are arcs.
+				return to(w/2+r*math.Asin(s), y-0.08*r*(math.Sqrt(1-s*s)-1))
+			}
+			s := newScene(w, h, 110).put(code, 50, 180, place).blur(1).grain(3)
+			got := readOne(t, fmt.Sprintf("version %d radius %.2f", version, radius), s.Gray, text)
+			rungs[got.Rung] = true
+			if _, bent := strings.CutSuffix(got.Rung, "-bent"); bent {
+				bends++
+			}
+		}
+		if raceEnabled || testing.Short() {
+			break
+		}
+	}
+	if bends == 0 && !raceEnabled && !testing.Short() {
+		t.Errorf("read by %v: none was bent enough to test the bent step", rungs)
+	}
+}
+
 // A damaged symbol reads as long as its blocks can be repaired: covered or
 // overexposed places are erasures, one finder pattern may be hidden altogether.
 func TestReadHidden(t *testing.T) {

@@ -38,7 +38,6 @@ func (h *homography) inverse() (inv homography, ok bool) {
 // equations accumulates the normal equations of a linear least squares problem
 // of up to 10 unknowns.
 type equations struct {
-	n   int
 	ata [10][10]float64
 	atb [10]float64
 }

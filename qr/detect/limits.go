@@ -19,6 +19,7 @@ const (
 	pairQuality  = 0.8       // of two finder patterns that are tried without a third
 	maxPairs     = 24
 	maxRepeats   = 3                          // times a symbol is tried that was fitted and not read
+	maxBends     = 6                          // symbols tried as bent in one picture
 	maxWork      = 30 * 3 * maxSize * maxSize // modules judged in one picture
 	maxSpots     = 4096                       // crossings of finder-like runs kept of one view
 	maxConfirmed = 384                        // of them looked at on the grey picture

@@ -20,12 +20,14 @@ type search struct {
 	edges   []int32
 	clues   []clue
 	patch   []float32
+	steps   []float64
 	sampler sampler
 	reader  reader
 	results []Result
 
 	attempts []attempt
 	work     int // modules judged so far
+	bends    int // symbols tried as bent
 
 	trace func(format string, args ...any) // nil but in tests
 }
@@ -197,12 +199,14 @@ func (s *search) try(c *corners, rung string) bool {
 	nearest := max(minSize, min(maxSize, 4*int(math.Round((n-17)/4))+17))
 	first := c.fit(nearest, v)
 	s.clues = first.edgeClues(s.clues[:0], c.light, 0.9, c.step)
-	_, rms, ok := fitClues(&first.h, s.clues, nearest)
+	plane, rms, ok := fitClues(&first.h, s.clues, nearest)
+	first.h = plane
 	s.logf("  n=%.1f: %d clues rms %.3f", n, len(s.clues), rms)
 	possible := 60 * bits.OnesCount(uint(c.seen))
 	if !ok || len(s.clues) < possible/2 || rms > 0.2 {
 		return false
 	}
+	bendable := 3*len(s.clues) > 2*possible
 	best := symbolFit{view: v}
 	bestScore := -1.0
 	spread := 3 + 0.08*n
@@ -229,7 +233,7 @@ func (s *search) try(c *corners, rung string) bool {
 		}
 	}
 	if bestScore < 0.55 || c.seen != seenAll && bestScore < 0.75 {
-		return false
+		return bendable && s.tryBent(c, &first, rung)
 	}
 	if best.size >= 45 {
 		if version, ok := best.version(c.light); ok && 17+4*version != best.size {
@@ -264,7 +268,7 @@ func (s *search) try(c *corners, rung string) bool {
 	}
 	msg, mirrored, ok := s.decode(f, l, c.light)
 	if !ok {
-		return false
+		return bendable && s.tryBent(c, &first, rung)
 	}
 	s.accept(f, msg, mirrored, c.light, rung)
 	return true
@@ -357,7 +361,11 @@ func (s *search) pairs(rung string) {
 // decode samples and decodes, sharper and sharper, then bends the fit.
 func (s *search) decode(f *symbolFit, l *layout, light bool) (msg message, mirrored, ok bool) {
 	s.reader.forget()
-	for pass := range 4 {
+	passes, reach := 4, f.size
+	if f.bent { // start where the fit is known and work outwards
+		passes, reach = 8, f.size/4
+	}
+	for pass := range passes {
 		if s.work += 3 * f.size * f.size; s.work > maxWork {
 			return msg, false, false
 		}
@@ -378,9 +386,10 @@ func (s *search) decode(f *symbolFit, l *layout, light bool) (msg message, mirro
 			}
 		}
 		s.sampler.judge(f.size, 0.25) // unbend wants edges as they are
-		if pass == 3 || !f.unbend(&s.sampler, light) {
+		if pass == passes-1 || !f.unbend(&s.sampler, light, reach) && reach >= f.size {
 			break
 		}
+		reach += f.size/8 + 1
 	}
 	return msg, false, false
 }

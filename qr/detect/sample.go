@@ -12,7 +12,7 @@ type sampler struct {
 	anyOutside bool
 	sharp      []float32
 	sure       []float32
-	sum, count []float32 // integral images over modules, (n+1)²
+	sum        []float32 // integral images over modules, (n+1)²
 	darkSum    []float32
 	darkCount  []float32
 }
@@ -187,8 +187,9 @@ func fixedMisfit(m modules, corners int) float64 {
 
 // unbend measures at every edge between a dark and a light module how far it is
 // from where the fit expects it, and bends the fit by a cubic that follows
-// them. It needs the modules of this fit.
-func (f *symbolFit) unbend(s *sampler, light bool) bool {
+// them. Only rows or columns below reach count: what is far from the finder and
+// timing patterns may still be a module off. It needs the modules of this fit.
+func (f *symbolFit) unbend(s *sampler, light bool, reach int) bool {
 	n := f.size
 	var eu, ev equations
 	var basis [10]float64
@@ -209,6 +210,9 @@ func (f *symbolFit) unbend(s *sampler, light bool) bool {
 	}
 	for j := range n {
 		for i := 1; i < n; i++ {
+			if min(i, j) >= reach {
+				break
+			}
 			at := j*n + i
 			edge(&eu, float64(i), float64(j)+0.5, s.value[at-1], s.value[at], s.sure[at-1], s.sure[at])
 			at = i*n + j
