@@ -186,6 +186,10 @@ func (s *Session) Select(ctx context.Context, aid []byte) ([]byte, error) {
 	return r.Data, nil
 }
 
+// RandomUID reports a number that the card chose for this field only (ISO/IEC 14443-3, Section 6.5.4: four bytes, the first
+// of them 08): it names nothing.
+func RandomUID(uid []byte) bool { return len(uid) == 4 && uid[0] == 0x08 }
+
 // UID asks a contactless reader for the number with which the card answered in the field (PC/SC Part 3, Section
 // 3.2.2.1.3): 4, 7 or 10 bytes. Anyone can make a card with any such number, so it proves nothing, and many cards choose
 // a new one each time. ErrUsage on a reader that is not known to be contactless: nothing is sent there.

@@ -193,6 +193,14 @@ type contactlessCard struct {
 
 func (c contactlessCard) Contactless() bool { return c.yes }
 
+func TestRandomUID(t *testing.T) {
+	for uid, want := range map[string]bool{"\x08\x01\x02\x03": true, "\x04\x01\x02\x03": false, "\x08\x01\x02": false, "\x08\x01\x02\x03\x04\x05\x06": false, "": false} {
+		if got := RandomUID([]byte(uid)); got != want {
+			t.Errorf("%x: %v, want %v", uid, got, want)
+		}
+	}
+}
+
 func TestUID(t *testing.T) {
 	card := &script{t: t}
 	for _, c := range []Card{card, contactlessCard{card, false}} {

@@ -90,7 +90,7 @@ func (id identity) same(other identity) bool {
 func identify(ctx context.Context, card nfc.Card) (identity, error) {
 	id := identity{kind: issuer.CardNumber}
 	session := nfc.NewSession(card)
-	if uid, err := session.UID(ctx); err == nil && !randomUID(uid) {
+	if uid, err := session.UID(ctx); err == nil && !nfc.RandomUID(uid) {
 		id.number = uid
 	} else if session.Failed() != nil {
 		return identity{}, err
@@ -117,9 +117,6 @@ func identify(ctx context.Context, card nfc.Card) (identity, error) {
 	}
 	return id, nil
 }
-
-// randomUID tells a number that a card invents anew each time: 4 bytes, the first of them 08 (ISO/IEC 14443-3, Section 6.5.4).
-func randomUID(uid []byte) bool { return len(uid) == 4 && uid[0] == 0x08 }
 
 // tapped waits for the next card and reads what it is known by.
 func tapped(ctx context.Context, env *cli.Env, reader cardReader) (id identity, where string, err error) {
@@ -177,6 +174,14 @@ func (b *openBody) people(ctx context.Context) (*people, error) {
 	return p, err
 }
 
+// clerk is who works with cards, and the people whose cards they are.
+func (b *openBody) clerk(ctx context.Context, as string) (by issuer.Operator, all *people, err error) {
+	if by, err = b.operator(ctx, as); err == nil {
+		all, err = b.people(ctx)
+	}
+	return by, all, err
+}
+
 // find gives the one entitlement that a number names.
 func (p *people) find(env *cli.Env, number string) (*issuer.PostRow, error) {
 	if raw, ok := strings.CutPrefix(strings.TrimSpace(number), "#"); ok {
@@ -223,11 +228,7 @@ An empty line ends, "-" undoes the last entry. --pairs FILE takes pairs "person;
 	command.Flags().StringVar(&note, "note", "", "номер акта / number of the paper")
 	command.Flags().StringVar(&pairs, "pairs", "", "файл CSV: номер людини;номер носія / a CSV file: person;carrier")
 	command.RunE = bodyRun(env, edrpou, false, false, func(ctx context.Context, b *openBody, _ []string) error {
-		by, err := b.operator(ctx, *as)
-		if err != nil {
-			return err
-		}
-		all, err := b.people(ctx)
+		by, all, err := b.clerk(ctx, *as)
 		if err != nil {
 			return err
 		}
@@ -406,6 +407,9 @@ func (e *cardEntry) pairs(ctx context.Context, text string) error {
 			number, err := issuer.ParseCarrierNumber(carrier)
 			if err != nil {
 				return cardRefusal(e.env, err)
+			}
+			if nfc.RandomUID(number) {
+				return e.env.Err("картка вигадує такий номер щоразу наново: він її не називає", "a card makes such a number up each time: it does not name it")
 			}
 			return e.enter(ctx, p, identity{kind: issuer.CardNumber, number: number})
 		}()

@@ -353,11 +353,7 @@ PERSON is the number of the plastic ID or the staff number. The card management 
 			return cli.Usagef("%s", env.T("--management-key-file: очікуються шістнадцяткові цифри", "--management-key-file: want hexadecimal digits"))
 		}
 		warnOfKey(env, secretFile, p.secret)
-		by, err := b.operator(ctx, *as)
-		if err != nil {
-			return err
-		}
-		all, err := b.people(ctx)
+		by, all, err := b.clerk(ctx, *as)
 		if err != nil {
 			return err
 		}
@@ -599,11 +595,7 @@ bound to the card's key (level L2). It erases nothing that it did not write.`),
 	command.Flags().StringVar(&note, "note", "", "номер акта / number of the paper")
 	command.Flags().BoolVar(&yes, "yes", false, "записати без запитання / write without asking")
 	command.RunE = bodyRun(env, edrpou, false, false, func(ctx context.Context, b *openBody, args []string) error {
-		by, err := b.operator(ctx, *as)
-		if err != nil {
-			return err
-		}
-		all, err := b.people(ctx)
+		by, all, err := b.clerk(ctx, *as)
 		if err != nil {
 			return err
 		}

@@ -246,10 +246,10 @@ func TestCardEnter(t *testing.T) {
 	}
 	o.ok("card", "enter", "--pairs", pairs, "--as", "1")
 	o.says("у людини є й картка 3, видано", "posvid card returned 3")
-	if err := os.WriteFile(pairs, []byte("004001;04 11 22 33\nx;04112233\n004001;zz\n004001\n"), 0o600); err != nil {
+	if err := os.WriteFile(pairs, []byte("004001;04 11 22 33\nx;04112233\n004001;zz\n004001\n004002;08112233\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	o.fails("внесено карток: 0, не внесено: 4", "card", "enter", "--pairs", pairs, "--as", "1")
+	o.fails("внесено карток: 0, не внесено: 5", "card", "enter", "--pairs", pairs, "--as", "1")
 	o.says("рядок 2:", "рядок 3:", "рядок 4:")
 }
 

@@ -344,7 +344,7 @@ func (j *judge) judgeNumber() verifier.Verdict {
 		return j.Finish(checkRead)
 	}
 	body, status, found := j.look(trust.CarrierNumber, j.in.UID)
-	if !found || randomUID(j.in.UID) {
+	if !found || nfc.RandomUID(j.in.UID) {
 		if !j.damaged() {
 			j.Fail(checkProfile, verifier.CardForeign, none)
 		}
@@ -356,9 +356,6 @@ func (j *judge) judgeNumber() verifier.Verdict {
 	j.Level(verifier.L0, nil, false)
 	return j.Finish(checkRead, checkProfile, checkKey)
 }
-
-// randomUID reports a number that the card chose for this field only (ISO/IEC 14443-3, Section 6.5.4): it names nothing.
-func randomUID(uid []byte) bool { return len(uid) == 4 && uid[0] == 0x08 }
 
 // judgeKey runs the check card-key: the card signed the challenge with the key of its certificate, by the one algorithm that
 // key has.
