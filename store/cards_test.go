@@ -105,17 +105,7 @@ func TestCardStatusFollowsTheRegister(t *testing.T) {
 		t.Errorf("GUID: status %d, found %v, %v; want %d", status, ok, err, made.Status)
 	}
 
-	post := func(i int, change func(*issuer.PostRow)) {
-		t.Helper()
-		w.update(func(tx issuer.Tx) error {
-			p, err := tx.Post(w.ids[i])
-			if err != nil {
-				return err
-			}
-			change(&p)
-			return tx.UpdatePost(p)
-		})
-	}
+	post := func(i int, change func(*issuer.PostRow)) { w.edit(w.ids[i], change) }
 	yesterday := hr.DateInKyiv(testTime).AddDays(-1)
 	post(0, func(p *issuer.PostRow) { p.Status = hr.StatusDismissed })
 	post(1, func(p *issuer.PostRow) { p.Status = hr.StatusSuspended })
@@ -158,17 +148,7 @@ func TestCardStatusFollowsTheRegister(t *testing.T) {
 func TestCardsFollowThePlastic(t *testing.T) {
 	w := newWorld(t, 3)
 	o := newOperator(w)
-	plastic := func(i int, change func(*issuer.PostRow)) {
-		t.Helper()
-		w.update(func(tx issuer.Tx) error {
-			p, err := tx.Post(w.ids[i])
-			if err != nil {
-				return err
-			}
-			change(&p)
-			return tx.UpdatePost(p)
-		})
-	}
+	plastic := func(i int, change func(*issuer.PostRow)) { w.edit(w.ids[i], change) }
 	soon := hr.DateInKyiv(testTime).AddDays(3)
 	plastic(1, func(p *issuer.PostRow) { p.Record.Plastic.Expires = soon })
 	w.enter(w.ids[0], 0)
@@ -204,14 +184,7 @@ func TestCardsFollowThePlastic(t *testing.T) {
 	last := newOperator(alone)
 	until := func(d hr.Date) {
 		t.Helper()
-		alone.update(func(tx issuer.Tx) error {
-			p, err := tx.Post(alone.ids[0])
-			if err != nil {
-				return err
-			}
-			p.Record.Plastic.Expires = d
-			return tx.UpdatePost(p)
-		})
+		alone.edit(alone.ids[0], func(p *issuer.PostRow) { p.Record.Plastic.Expires = d })
 	}
 	until(soon)
 	card := alone.enter(alone.ids[0], 1)
@@ -304,14 +277,7 @@ func TestCardEntry(t *testing.T) {
 	if _, err := w.b.FindCard(ctx, number(9), nil); !errors.Is(err, issuer.ErrNotFound) {
 		t.Errorf("unknown carrier: %v", err)
 	}
-	w.update(func(tx issuer.Tx) error {
-		p, err := tx.Post(w.ids[2])
-		if err != nil {
-			return err
-		}
-		p.Record.Plastic.CarrierNumber = "04:A1:B2:03"
-		return tx.UpdatePost(p)
-	})
+	w.edit(w.ids[2], func(p *issuer.PostRow) { p.Record.Plastic.CarrierNumber = "04:A1:B2:03" })
 	person := func(n byte) issuer.CardEntry {
 		return issuer.CardEntry{Kind: issuer.CardNumber, Number: number(n), Entitlement: w.ids[2], State: issuer.CardIssued}
 	}
@@ -340,14 +306,7 @@ func TestCardEntry(t *testing.T) {
 			t.Errorf("%s: entered as %d", what, c.ID)
 		}
 	}
-	w.update(func(tx issuer.Tx) error {
-		p, err := tx.Post(w.ids[0])
-		if err != nil {
-			return err
-		}
-		p.Status = hr.StatusDismissed
-		return tx.UpdatePost(p)
-	})
+	w.edit(w.ids[0], func(p *issuer.PostRow) { p.Status = hr.StatusDismissed })
 	if _, err := w.b.EnterCard(ctx, issuer.CardEntry{Kind: issuer.CardNumber, Number: number(6), Entitlement: w.ids[0], State: issuer.CardIssued},
 		clerk(testTime)); !errors.Is(err, issuer.ErrNotEntitled) {
 		t.Errorf("card for a dismissed person: %v", err)
@@ -444,14 +403,7 @@ func TestPublishAfterRestore(t *testing.T) {
 	if _, err := w.b.MoveCard(ctx, 1, issuer.CardLost, clerk(testTime)); err != nil {
 		t.Fatal(err)
 	}
-	w.update(func(tx issuer.Tx) error {
-		p, err := tx.Post(w.ids[1])
-		if err != nil {
-			return err
-		}
-		p.Status = hr.StatusSuspended
-		return tx.UpdatePost(p)
-	})
+	w.edit(w.ids[1], func(p *issuer.PostRow) { p.Status = hr.StatusSuspended })
 	if err := w.b.Revoke(ctx, phone.ID.ID, byOrder(issuer.GroundDismissal, testTime)); err != nil {
 		t.Fatal(err)
 	}
