@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/big"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -109,6 +110,17 @@ func (c *card) verdict() *verifier.Verdict {
 	return &c.list[0].verdict
 }
 
+// several tells whether the frame had more than one service ID: a face compared with one of them says nothing of the others.
+func (c *card) several() bool {
+	n := 0
+	for _, j := range c.list {
+		if j.ours {
+			n++
+		}
+	}
+	return n > 1
+}
+
 // wipe forgets the person.
 func (c *card) wipe() {
 	if c == nil {
@@ -144,9 +156,13 @@ type inbox struct {
 
 // sighting is a code that stands before a camera.
 type sighting struct {
-	last time.Time
-	ours bool
+	last   time.Time
+	ours   bool
+	beside bool // not ours and not told: it was seen in one frame with a service ID, as a badge is
 }
+
+// unread is a code that stands before a camera and does not read, while the screen accepts somebody.
+type unread struct{ since, last time.Time }
 
 // trace is what is left of a verdict when it has gone: nothing of the person.
 type trace struct {
@@ -191,6 +207,7 @@ type Model struct {
 	pending  []*card
 	current  *card
 	view     map[[32]byte]sighting
+	unread   unread
 	recent   map[[32]byte]time.Time // persons accepted within samePerson, under a salt of this run
 	salt     [32]byte
 
@@ -331,9 +348,14 @@ func (m *Model) broken(detail string) tea.Cmd {
 	m.detail = detail
 	now := m.config.Now()
 	m.drop()
+	m.judging, m.looking = 0, false
+	if m.guard == "" { // nobody is on duty yet: no code is judged before
+		m.open(overGuard, now)
+		m.say(m.t("внутрішній збій екрана", "internal fault of the screen"), now)
+		return m.bell(verifier.CannotConfirm)
+	}
 	m.over = overNone
 	m.current = &card{list: []judged{{verdict: fault()}}, at: now, shown: now, source: "", outcome: verifier.CannotConfirm}
-	m.judging, m.looking = 0, false
 	return m.bell(verifier.CannotConfirm)
 }
 
@@ -342,6 +364,9 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
 		m.width, m.height, m.ready = min(max(msg.Width, 0), 1000), min(max(msg.Height, 0), 1000), true
+		if m.over == overConfirm && !m.plastic && !m.photoFits() {
+			m.close() // the question is about a photo that is not on the screen any more
+		}
 	case tea.ColorProfileMsg:
 		if !m.config.NoColor {
 			m.colors = msg.Profile
@@ -435,7 +460,7 @@ func (m *Model) tick(now time.Time) tea.Cmd {
 			c.shown = now
 		case len(m.pending) > 0 && held >= hold(c) && m.over != overConfirm:
 			cmds = append(cmds, m.next(now))
-		case held >= stay(c) && m.over != overConfirm && m.over != overPhoto:
+		case held >= stay(c) && m.over != overConfirm && (m.over != overPhoto || held >= dwellFace):
 			m.leave()
 		}
 	}
@@ -518,18 +543,24 @@ func (m *Model) item(source string, item Item, now time.Time) tea.Cmd {
 	if item.Judge != nil {
 		return m.read(inbox{source: source, card: item.Judge}, now)
 	}
+	m.outlived(source, item, now)
 	var fresh []string
+	ours := slices.ContainsFunc(item.Texts, func(text string) bool { return strings.HasPrefix(text, credential.Prefix) })
 	for _, text := range item.Texts {
 		key := sha256.Sum256([]byte(text))
 		old, known := m.view[key]
+		known = known && !old.beside
 		if !known && len(m.view) >= maxInView {
 			clear(m.view) // a stream of ever new codes: remembering none is better than remembering without bound
 		}
 		own := strings.HasPrefix(text, credential.Prefix)
 		if !own && !known && (m.current != nil || m.over == overChallenge) {
+			if ours {
+				m.view[key] = sighting{last: now, beside: true}
+			}
 			continue // what is not ours never takes the place of a verdict or of a challenge
 		}
-		m.view[key] = sighting{now, own}
+		m.view[key] = sighting{last: now, ours: own}
 		gap := foreign
 		if own {
 			gap = inView
@@ -544,6 +575,42 @@ func (m *Model) item(source string, item Item, now time.Time) tea.Cmd {
 	}
 	m.advice = ""
 	return m.read(inbox{texts: fresh, source: source}, now)
+}
+
+// outlived looks whether somebody else stands before the camera already, whose code is not ours or does not read, while the
+// screen still accepts the person before: nobody comes in by another's green. A code that is not ours takes the acceptance away
+// at once, unless it was seen together with the phone. One that does not read may be the same phone put away, or the pattern of a shirt: it is told first, and takes the
+// acceptance away when it stays.
+func (m *Model) outlived(source string, item Item, now time.Time) {
+	c := m.current
+	if c == nil || outcomeOf(c.verdict()) != verifier.Accept || now.Sub(c.shown) < inView || m.over == overConfirm {
+		m.unread = unread{}
+		return
+	}
+	for _, s := range m.view {
+		if s.ours && now.Sub(s.last) <= inView {
+			m.unread = unread{}
+			return // the phone is still there
+		}
+	}
+	for _, text := range item.Texts {
+		if _, known := m.view[sha256.Sum256([]byte(text))]; !known && !strings.HasPrefix(text, credential.Prefix) {
+			m.leave()
+			return
+		}
+	}
+	if s := m.sources[source]; !item.Seen || s != nil && s.card {
+		return // a card that is being read brings its verdict in a moment
+	}
+	if now.Sub(m.unread.last) > inView {
+		m.unread.since = now
+	}
+	m.unread.last = now
+	if now.Sub(m.unread.since) >= inView {
+		m.leave()
+		return
+	}
+	m.say(m.t("код перед камерою ще не прочитано: вердикт угорі — НЕ про нього", "the code before the camera is not read yet: the verdict above is NOT about it"), now)
 }
 
 // scanned takes the text of a hand scanner.
@@ -1011,6 +1078,9 @@ func (m *Model) startConfirm(plastic bool, now time.Time) tea.Cmd {
 	case !v.Answered:
 		m.say(m.t("спершу запит перевіряльника: C", "first a challenge: C"), now)
 		return nil
+	case c.several():
+		m.say(m.t("у кадрі кілька посвідчень: показуйте по одному", "several IDs in the frame: show one at a time"), now)
+		return nil
 	case v.Level >= verifier.L3:
 		m.say(m.t("уже звірено", "compared already"), now)
 		return nil
@@ -1019,6 +1089,9 @@ func (m *Model) startConfirm(plastic bool, now time.Time) tea.Cmd {
 		return nil
 	case !plastic && !c.seen:
 		m.say(m.t("спершу подивіться на світлину: P", "look at the photo first: P"), now)
+		return nil
+	case !plastic && !m.photoFits():
+		m.say(m.t("для світлини замало місця: збільште вікно", "no room for the photo: enlarge the window"), now)
 		return nil
 	}
 	m.open(overConfirm, now)

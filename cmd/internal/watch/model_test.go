@@ -305,6 +305,15 @@ func portrait(t testing.TB, shade uint8) (data []byte, hash [20]byte) {
 	return b.Bytes(), [20]byte(sum[:20])
 }
 
+// face gives a verdict a portrait that this device has.
+func (r *rig) face(v verifier.Verdict, shade uint8) verifier.Verdict {
+	r.t.Helper()
+	data, hash := portrait(r.t, shade)
+	r.photos[hash] = data
+	v.Holder.HasPhoto, v.Holder.PhotoHash = true, hash
+	return v
+}
+
 // golden compares a screen with a file of testdata; -update in the tests of the terminal does not touch these, POSVID_GOLDEN=1 does.
 func golden(t *testing.T, name, got string) {
 	t.Helper()

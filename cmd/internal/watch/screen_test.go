@@ -1219,6 +1219,185 @@ func TestPaste(t *testing.T) {
 	}
 }
 
+// TestConfirmOneAtATime: a face compared with one of several service IDs makes no frame green (WAT-09, WAT-11).
+func TestConfirmOneAtATime(t *testing.T) {
+	for _, key := range []string{"f", "k"} {
+		r := newRig(t)
+		r.confirm = func(Question, verifier.Photo, time.Time) verifier.Verdict {
+			v := accepted()
+			v.Level, v.Answered = verifier.L3, true
+			return v
+		}
+		v := r.face(accepted(), 1)
+		v.Outcome, v.Code, v.Answered = verifier.CannotConfirm, verifier.LevelTooLow, true
+		w := other(3)
+		w.Outcome, w.Code = verifier.CannotConfirm, verifier.LevelTooLow
+		r.verdicts["SID1:ANSWER"], r.verdicts["SID1:OTHER"] = v, w
+		r.size(120, 40)
+		r.see("SID1:ANSWER", "SID1:OTHER")
+		r.only("ПІДТВЕРДЖЕНО")
+		r.press(key)
+		if r.m.over == overConfirm || !strings.Contains(r.screen(), "показуйте по одному") {
+			t.Errorf("%s: the guard is asked about one of two", key)
+		}
+		// A code that is not ours beside it is nobody.
+		r.press(" ")
+		r.pass(time.Minute)
+		r.see("SID1:ANSWER", "https://example.org/badge")
+		r.press(key)
+		if r.m.over != overConfirm {
+			t.Errorf("%s: the guard is not asked", key)
+		}
+	}
+}
+
+// TestAcceptanceEnds: somebody else with a code that is not ours, or that does not read, does not stand under another's green
+// (WAT-08).
+func TestAcceptanceEnds(t *testing.T) {
+	unread := itemMsg{"/dev/video0", Item{Up: true, Seen: true}}
+	green := func(t *testing.T) *rig {
+		r := newRig(t, func(c *Config) { c.Sources = []Source{{Name: "/dev/video0"}, {Name: "ACR122U", Card: true}} })
+		r.verdicts["SID1:A"] = accepted()
+		r.see("SID1:A")
+		for range 8 { // the phone and a badge are in view together
+			r.pass(500 * time.Millisecond)
+			r.see("SID1:A", "https://example.org/badge")
+			r.send(unread)
+		}
+		r.only("ЧИННЕ")
+		r.lacks("НЕ про нього")
+		r.pass(inView + beat)
+		return r
+	}
+	t.Run("foreign", func(t *testing.T) {
+		r := green(t)
+		r.see("https://example.org/badge") // it is the accepted person's
+		r.only("ЧИННЕ")
+		r.see("https://example.org/fake")
+		r.only("ПІДТВЕРДЖЕНО")
+	})
+	t.Run("unreadable", func(t *testing.T) {
+		r := green(t)
+		r.send(unread)
+		r.only("ЧИННЕ")
+		r.has("вердикт угорі — НЕ про нього")
+		r.pass(2 * time.Second)
+		r.send(unread)
+		r.only("ЧИННЕ")
+		r.pass(2 * time.Second)
+		r.send(unread)
+		r.only("")
+		r.has("бачу код, ще не прочитано")
+	})
+	t.Run("a phone put away", func(t *testing.T) {
+		r := green(t)
+		r.send(unread)
+		r.pass(inView + time.Second)
+		r.send(unread)
+		r.only("ЧИННЕ")
+	})
+	t.Run("a card", func(t *testing.T) {
+		r := green(t)
+		for range 4 {
+			r.send(itemMsg{"ACR122U", Item{Up: true, Seen: true, Advice: Words{UK: "читаю картку"}}})
+			r.pass(time.Second)
+		}
+		r.only("ЧИННЕ")
+	})
+	t.Run("a refusal stays", func(t *testing.T) {
+		r := newRig(t)
+		r.verdicts["SID1:A"] = refused()
+		r.see("SID1:A")
+		for range 8 {
+			r.pass(time.Second)
+			r.send(unread)
+			r.see("https://example.org/fake")
+		}
+		r.only("ВІДХИЛЕНО")
+	})
+}
+
+// TestQuestionShowsThePhoto: while the guard is asked whether the face is that of the photo, the photo is on the screen (WAT-11).
+func TestQuestionShowsThePhoto(t *testing.T) {
+	for _, size := range [][2]int{{80, 24}, {60, 16}, {57, 18}, {80, 20}} {
+		r := newRig(t)
+		answer(r, 1)
+		r.size(size[0], size[1])
+		r.press("p", "p", "f")
+		if r.m.over != overConfirm || !strings.Contains(r.screen(), "Наберіть "+r.m.code) {
+			t.Fatalf("%v: the guard is not asked", size)
+		}
+		drawn := 0
+		for _, line := range r.m.screen() {
+			if strings.ContainsFunc(line, func(c rune) bool { return c > 0x2800 && c <= 0x28ff }) {
+				drawn++
+			}
+		}
+		if drawn < leastPhotoRows {
+			t.Errorf("%v: %d rows of the photo above", size, drawn)
+		}
+		// The window becomes too small for it: the question goes too.
+		r.size(40, 12)
+		if r.m.over == overConfirm {
+			t.Errorf("%v: asked about a photo that is not shown", size)
+		}
+		r.press("f")
+		if r.m.over == overConfirm {
+			t.Errorf("%v: asked in a window without room for a photo", size)
+		}
+	}
+}
+
+// TestPhotoLeaves: the photo alone does not keep a person on the screen for ever (WAT-05).
+func TestPhotoLeaves(t *testing.T) {
+	r := newRig(t)
+	r.verdicts["SID1:A"] = r.face(accepted(), 1)
+	r.see("SID1:A")
+	r.press("p")
+	r.pass(dwell + time.Second)
+	if r.m.over != overPhoto {
+		t.Error("the photo left too soon")
+	}
+	r.pass(dwellFace)
+	if r.m.current != nil {
+		t.Error("a person is on the screen after a minute")
+	}
+}
+
+// TestDemoEverywhere: no size and no overlay shows an acceptance without saying that the root is the demo's (WAT-19).
+func TestDemoEverywhere(t *testing.T) {
+	r := newRig(t)
+	r.health.Demo = true
+	r.send(healthMsg(r.health))
+	r.verdicts["SID1:A"] = r.face(accepted(), 1)
+	r.see("SID1:A")
+	for _, size := range [][2]int{{80, 24}, {55, 24}, {80, 15}, {30, 10}, {18, 3}} {
+		r.size(size[0], size[1])
+		if !strings.Contains(r.screen(), "ДЕМО") {
+			t.Errorf("%v: green, and nothing of the demo root", size)
+		}
+	}
+	r.size(80, 24)
+	r.press("p")
+	if r.m.over != overPhoto || !strings.Contains(r.screen(), "ДЕМО") {
+		t.Error("the photo alone: nothing of the demo root")
+	}
+}
+
+// TestFaultBeforeGuard: a fault of the screen puts nobody on duty (WAT-15).
+func TestFaultBeforeGuard(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Guard = "" })
+	r.verdicts["SID1:A"] = accepted()
+	r.send(brokenMsg{"fault"})
+	r.has("внутрішній збій")
+	r.pass(time.Minute)
+	r.see("SID1:A")
+	r.scan("SID1:A")
+	if len(r.asked) > 0 {
+		t.Error("a code was judged with nobody on duty")
+	}
+}
+
 // TestConfig: a screen without a judge is none.
 func TestConfig(t *testing.T) {
 	for name, c := range map[string]Config{

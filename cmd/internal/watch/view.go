@@ -134,7 +134,7 @@ func (m *Model) screen() []string {
 		lines = m.helpScreen()
 	case m.over == overChallenge:
 		lines = m.challengeScreen()
-	case m.over == overPhoto && m.current != nil && m.current.photo != nil:
+	case m.current != nil && m.current.photo != nil && (m.over == overPhoto || m.over == overConfirm && !m.plastic && !m.photoOnScreen()):
 		lines = m.photoScreen()
 	case m.current != nil:
 		lines = m.verdictScreen()
@@ -161,7 +161,7 @@ func (m *Model) small() []string {
 	if c := m.current; c != nil {
 		v := c.verdict()
 		o := outcomeOf(v)
-		lines = append(lines, on(p.of(o), pad(" "+markOf(o)+" "+locale.Word(m.lang, o.String()), m.width)))
+		lines = append(lines, on(p.of(o), pad(m.shortWord(o), m.width)))
 		if m.width < leastColumns || m.height < leastRows {
 			return append(lines, clip(enlarge, m.width))
 		}
@@ -185,6 +185,16 @@ func (m *Model) small() []string {
 		lines = lines[:m.height-1]
 	}
 	return append(lines, p.warn.Render(clip(enlarge, m.width)))
+}
+
+// shortWord is an outcome in the terminal's own letters. Under the demo root it says so before the word: the end of a short
+// line may be cut off.
+func (m *Model) shortWord(o verifier.Outcome) string {
+	demo := ""
+	if m.health.Demo {
+		demo = m.t("ДЕМО! ", "DEMO! ")
+	}
+	return " " + demo + markOf(o) + " " + locale.Word(m.lang, o.String())
 }
 
 // waitingWords says in a few words what the screen waits for.
@@ -288,7 +298,7 @@ func (m *Model) keysLine(p paint) string {
 		if m.config.Device.Challenge != nil && !v.Answered {
 			keys = append(keys, m.t("[C] запит", "[C] challenge"))
 		}
-		if m.config.Device.Confirm != nil && v.Answered && v.Level < verifier.L3 && v.Holder != nil && outcomeOf(v) != verifier.Refuse {
+		if m.config.Device.Confirm != nil && v.Answered && !c.several() && v.Level < verifier.L3 && v.Holder != nil && outcomeOf(v) != verifier.Refuse {
 			if c.photo != nil {
 				keys = append(keys, m.t("[F] обличчя звірено", "[F] face compared"))
 			}
@@ -912,7 +922,7 @@ func (m *Model) photoScreen() []string {
 	p := m.paints()
 	v := c.verdict()
 	o := outcomeOf(v)
-	out := []string{on(p.of(o), pad(" "+markOf(o)+" "+locale.Word(m.lang, o.String()), m.width))}
+	out := []string{on(p.of(o), pad(m.shortWord(o), m.width))}
 	w, h := c.photo.room(m.width-2, m.height-3)
 	for _, l := range m.portraitLines(c.photo, w, h) {
 		out = append(out, strings.Repeat(" ", (m.width-w)/2)+l)
