@@ -108,7 +108,7 @@ func Read(img *image.Gray, opt Options) ([]Result, error) {
 	if img.Stride < w || len(img.Pix) < (h-1)*img.Stride+w {
 		return nil, fmt.Errorf("detect: %d × %d pixels, %d bytes of them: %w", w, h, len(img.Pix), ErrDecoder)
 	}
-	results, broken := climb(greyOf(img), opt)
+	_, results, broken := climb(greyOf(img), opt)
 	if len(results) == 0 {
 		if broken != nil {
 			return nil, broken

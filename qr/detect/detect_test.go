@@ -143,7 +143,7 @@ func readOne(t *testing.T, name string, img *image.Gray, want string) Result {
 
 func TestReadVersions(t *testing.T) {
 	for version := 1; version <= 40; version++ {
-		if (testing.Short() || raceEnabled) && version%13 != 1 {
+		if testing.Short() && version%13 != 1 || raceEnabled && version != 14 {
 			continue
 		}
 		text := textFor(version)
@@ -230,6 +230,9 @@ func TestReadPoses(t *testing.T) {
 func TestReadBent(t *testing.T) {
 	rungs, bends := map[string]bool{}, 0
 	for version := 2; version <= 6; version += 2 {
+		if raceEnabled && version > 2 {
+			break
+		}
 		text := textFor(version)
 		code := symbolOf(t, text, version, qrcode.Medium)
 		n := len(code)
@@ -252,11 +255,8 @@ func TestReadBent(t *testing.T) {
 				bends++
 			}
 		}
-		if raceEnabled || testing.Short() {
-			break
-		}
 	}
-	if bends == 0 && !raceEnabled && !testing.Short() {
+	if bends == 0 && !raceEnabled {
 		t.Errorf("read by %v: none was bent enough to test the bent step", rungs)
 	}
 }
@@ -421,7 +421,7 @@ func noCodes() map[string]*image.Gray {
 
 func TestReadNothing(t *testing.T) {
 	for name, img := range noCodes() {
-		if raceEnabled && name != "finders" {
+		if raceEnabled && name != "face" {
 			continue
 		}
 		got, err := Read(img, Options{})
@@ -606,6 +606,9 @@ func decodePicture(t testing.TB, name string) *image.Gray {
 }
 
 func TestExplain(t *testing.T) {
+	if raceEnabled {
+		t.Skip("one goroutine; the race detector has nothing to see")
+	}
 	text := textFor(8)
 	code := symbolOf(t, text, 8, qrcode.Medium)
 	n := len(code)
