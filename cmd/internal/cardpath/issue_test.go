@@ -200,7 +200,11 @@ func TestCardsOfABody(t *testing.T) {
 		b.want("not handed over", f.Reader(0), "suspended", 2)
 		b.ok("card", "issued", "--tap", "--as", "1", "--reader", f.Reader(0))
 		b.bundle()
+		commands, traffic := made.Count()
 		v := b.want("in its holder's hands", f.Reader(0), "ok", 2)
+		after, all := made.Count()
+		t.Logf("a card that posvid made, with P-256: %d commands, %d bytes; CHUID of %d bytes, certificate object of %d", after-commands, all-traffic,
+			len(application.Object(emulate.TagCHUID)), len(application.Object(emulate.TagCardAuthentication)))
 		if v.Issuer == nil || v.Issuer.EDRPOU != bodyCode {
 			t.Errorf("issuer %+v", v.Issuer)
 		}

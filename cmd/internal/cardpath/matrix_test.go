@@ -3,6 +3,7 @@
 package cardpath_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -99,43 +100,40 @@ func TestCardsTorn(t *testing.T) {
 	emulate.Isolated(t, emulate.FixtureConfig{Reader: desk}, func(t *testing.T, f *emulate.Fixture) {
 		w := newWorld(t, extra{})
 		bound := w.card(t, guidBound, nil)
-		kinds := []struct {
+		type kind struct {
 			name string
 			chip *emulate.Chip
-			slot int
-		}{
-			{"PIV with a record", chip(bound, w.tag(t, bound.PublicKey(emulate.KeyCardAuthentication))), 0},
-			{"record", chip(w.tag(t, nil)), 1},
+		}
+		slots := [2][]kind{
+			{{"PIV with a record", chip(bound, w.tag(t, bound.PublicKey(emulate.KeyCardAuthentication)))}},
+			{{"record", chip(w.tag(t, nil))}},
 		}
 		if long() {
-			kinds = append(kinds, []struct {
-				name string
-				chip *emulate.Chip
-				slot int
-			}{{"RSA", chip(w.card(t, guidRSA, func(s *emulate.CardSpec) { s.CardAuthentication = emulate.RSA2048 })), 0}, {"number", emulate.NewNumberTag(cardUID), 1}}...)
+			rsa := w.card(t, guidRSA, func(s *emulate.CardSpec) { s.CardAuthentication = emulate.RSA2048 })
+			slots[0] = append(slots[0], kind{"number", emulate.NewNumberTag(cardUID)})
+			slots[1] = append(slots[1], kind{"RSA", chip(rsa)}, kind{"PIV", chip(w.card(t, guidValid, nil))})
 		}
 		t.Run("slots", func(t *testing.T) {
-			for _, k := range kinds {
-				t.Run(k.name, func(t *testing.T) {
+			for slot, kinds := range slots {
+				t.Run(fmt.Sprint(slot), func(t *testing.T) {
 					t.Parallel()
-					plug := f.Put(t, k.slot, k.chip)
-					before := plug.Commands()
-					whole, r := w.json(t, "--reader", f.Reader(k.slot))
-					if readNothing(whole) {
-						t.Fatalf("the whole card was not read\n%s", r)
-					}
-					commands := plug.Commands() - before
-					if commands < 3 {
-						t.Fatalf("%d commands only", commands)
-					}
-					for n := range commands {
-						f.Put(t, k.slot, emulate.NewScript(k.chip).At(n, emulate.Tear()))
-						v, r := w.json(t, "--reader", f.Reader(k.slot))
-						if !readNothing(v) || v.Level != 0 || v.Holder != nil || v.Issuer != nil || strings.Count(r.stderr, "hint: ") != 1 {
-							t.Errorf("torn at command %d of %d\n%s", n, commands, r)
+					for _, k := range kinds {
+						plug := f.Put(t, slot, k.chip)
+						before := plug.Commands()
+						whole, r := w.json(t, "--reader", f.Reader(slot))
+						commands := plug.Commands() - before
+						if readNothing(whole) || commands < 3 {
+							t.Fatalf("%s: the whole card was not read, %d commands\n%s", k.name, commands, r)
 						}
+						for n := range commands {
+							f.Put(t, slot, emulate.NewScript(k.chip).At(n, emulate.Tear()))
+							v, r := w.json(t, "--reader", f.Reader(slot))
+							if !readNothing(v) || v.Level != 0 || v.Holder != nil || v.Issuer != nil || strings.Count(r.stderr, "hint: ") != 1 {
+								t.Errorf("%s torn at command %d of %d\n%s", k.name, n, commands, r)
+							}
+						}
+						t.Logf("%s: torn at each of %d commands", k.name, commands)
 					}
-					t.Logf("%s: torn at each of %d commands", k.name, commands)
 				})
 			}
 		})
