@@ -621,10 +621,12 @@ func (b *Body) CardToken(ctx context.Context, card int64, holder keys.HolderPubl
 	if row.Token != nil {
 		return row.Token, nil
 	}
+	crashPoint("card-prepared")
 	token, err := SignChecked(row.Payload, b.cfg.Signer, b.cfg.Checker, c.At)
 	if err != nil {
 		return nil, err
 	}
+	crashPoint("card-signed")
 	err = b.store.Update(ctx, func(tx Tx) error {
 		now, err := tx.Card(card)
 		if err != nil {

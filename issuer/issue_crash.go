@@ -23,4 +23,5 @@ var CrashSteps = []string{
 	"issue-begin", "prepare-uncommitted", "prepare-committed", "recover-begin", "recover-end",
 	"sign-begin", "sign-half", "sign-end", "record-uncommitted", "record-committed",
 	"change-uncommitted", "change-committed", "publish-uncommitted", "publish-committed",
+	"card-prepared", "card-signed",
 }

@@ -37,6 +37,7 @@ func TestCrash(t *testing.T) {
 		Steps        map[string]int `json:"step_kills"`
 		Acknowledged int            `json:"ids_acknowledged"`
 		Dismissed    int            `json:"dismissals_acknowledged"`
+		Cards        int            `json:"card_changes_acknowledged"`
 		Recovered    int            `json:"intents_recovered"`
 		Lost         int            `json:"lost"`
 		Doubled      int            `json:"doubled"`
@@ -50,7 +51,7 @@ func TestCrash(t *testing.T) {
 		t.Errorf("%d of %d cycles: lost %d, doubled %d, broken %d", r.Cycles, cycles, r.Lost, r.Doubled, r.Broken)
 	}
 	// A recovery is counted by the process that lives to say so; 45 kills may leave none, 300 leave dozens.
-	if len(r.Steps) != 14 || r.Acknowledged == 0 || r.Dismissed == 0 || r.Recovered == 0 && !testing.Short() {
+	if len(r.Steps) != 16 || r.Acknowledged == 0 || r.Dismissed == 0 || r.Cards == 0 || r.Recovered == 0 && !testing.Short() {
 		t.Errorf("the run shows too little: %s", out)
 	}
 }

@@ -8,7 +8,7 @@
 //	go run -tags crash ./store/crash -cycles 10000
 //
 // Each cycle starts a worker that recovers, then enrols people and issues, renews, replaces, suspends,
-// resumes, revokes, dismisses (through an HR plan signed by an operator) and publishes, writing one line
+// resumes, revokes, dismisses (through an HR plan signed by an operator), makes cards and publishes, writing one line
 // for each thing that has become durable; after the kill the parent reads the store. Exit status 1 means
 // that something acknowledged was lost or doubled.
 package main
@@ -17,6 +17,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -45,6 +47,7 @@ type Report struct {
 	Dismissed      int            `json:"dismissals_acknowledged"`
 	Changed        int            `json:"changes_acknowledged"`
 	Published      int            `json:"publications_acknowledged"`
+	Cards          int            `json:"card_changes_acknowledged"`
 	Unacknowledged int            `json:"durable_but_unacknowledged"`
 	Recovered      int            `json:"intents_recovered"`
 	Lost           int            `json:"lost"`
@@ -83,8 +86,8 @@ func main() {
 		}
 		sort.Strings(steps)
 		fmt.Printf("%d kills in %.1f s: %d at random moments, %d at named steps (%s)\n", r.Cycles, r.Seconds, r.Random, r.Cycles-r.Random, strings.Join(steps, ", "))
-		fmt.Printf("acknowledged: %d IDs, %d renewals, %d changes, %d dismissals, %d publications; durable but not yet acknowledged: %d IDs; recovered: %d intents\n",
-			r.Acknowledged, r.Renewed, r.Changed, r.Dismissed, r.Published, r.Unacknowledged, r.Recovered)
+		fmt.Printf("acknowledged: %d IDs, %d renewals, %d changes, %d dismissals, %d steps of cards, %d publications; durable but not yet acknowledged: %d IDs; recovered: %d intents\n",
+			r.Acknowledged, r.Renewed, r.Changed, r.Dismissed, r.Cards, r.Published, r.Unacknowledged, r.Recovered)
 		fmt.Printf("lost %d, doubled %d, broken rules %d\n", r.Lost, r.Doubled, r.Broken)
 	}
 	if err != nil {
@@ -116,6 +119,9 @@ type intentKey struct {
 }
 
 // known is what the parent knows of one store: what was acknowledged, and what earlier looks found.
+// cardAck is a card as the process acknowledged it.
+type cardAck struct{ entitlement, status, state int64 }
+
 type known struct {
 	dir       string
 	issued    map[int64]ack        // by ID row
@@ -126,6 +132,8 @@ type known struct {
 	serials   map[intentKey]string // every intent ever seen in the store
 	indices   map[int64]uint32     // every token row ever seen
 	seen      map[int64]bool       // ID rows seen issued
+	cards     map[int64]cardAck    // as acknowledged last
+	records   map[int64]string     // hashes of the tokens of cards, by card
 	head      issuer.AuditHead
 }
 
@@ -150,7 +158,7 @@ func (h *harness) run(base string, cycles, rotate int) error {
 				return fmt.Errorf("set up: %w", err)
 			}
 			h.known = &known{dir: dir, issued: map[int64]ack{}, tokens: map[intentKey]string{}, revoked: map[int64]bool{}, dismissed: map[int64]bool{},
-				serials: map[intentKey]string{}, indices: map[int64]uint32{}, seen: map[int64]bool{}}
+				serials: map[intentKey]string{}, indices: map[int64]uint32{}, seen: map[int64]bool{}, cards: map[int64]cardAck{}, records: map[int64]string{}}
 		}
 		step := ""
 		if i := c % rotate; i < len(issuer.CrashSteps) {
@@ -292,6 +300,20 @@ func (h *harness) take(f []string) error {
 		}
 		k.published = num(1)
 		h.report.Published++
+	case len(f) == 5 && f[0] == "card": // card entitlement status state
+		if was, ok := k.cards[num(1)]; ok && (was.entitlement != num(2) || was.status != num(3)) {
+			h.report.Doubled++
+			return fmt.Errorf("card %s had status %d of entitlement %d", f[1], was.status, was.entitlement)
+		}
+		k.cards[num(1)] = cardAck{num(2), num(3), num(4)}
+		h.report.Cards++
+	case len(f) == 3 && f[0] == "cardtoken": // card hash
+		if was, ok := k.records[num(1)]; ok && was != f[2] {
+			h.report.Doubled++
+			return fmt.Errorf("card %s was acknowledged with another token", f[1])
+		}
+		k.records[num(1)] = f[2]
+		h.report.Cards++
 	case len(f) == 2 && f[0] == "recovered":
 		h.report.Recovered += int(num(1))
 	default:
@@ -360,6 +382,9 @@ func (h *harness) compare(final bool) error {
 				}
 			}
 		}
+		if err := h.compareCards(tx, fail); err != nil {
+			return err
+		}
 		for n, a := range k.issued {
 			id, ok := byRow[n]
 			switch {
@@ -373,6 +398,41 @@ func (h *harness) compare(final bool) error {
 		}
 		return nil
 	})
+}
+
+// compareCards holds the journal of cards against what was acknowledged: nothing is lost or goes back, and no status index
+// is two cards' or a token's too.
+func (h *harness) compareCards(tx issuer.Tx, fail func(*int, string, ...any) error) error {
+	k := h.known
+	found := map[int64]issuer.CardRow{}
+	taken := map[uint32]int64{}
+	if err := tx.Cards(func(c issuer.CardRow) error {
+		found[c.ID] = c
+		if other, ok := taken[c.Status]; ok && c.Entitlement != 0 {
+			return fail(&h.report.Doubled, "cards %d and %d have the status index %d", other, c.ID, c.Status)
+		}
+		taken[c.Status] = c.ID
+		return nil
+	}); err != nil {
+		return err
+	}
+	for token, status := range k.indices {
+		if card, ok := taken[status]; ok {
+			return fail(&h.report.Doubled, "card %d has the status index of token %d", card, token)
+		}
+	}
+	for n, a := range k.cards {
+		c, ok := found[n]
+		if !ok || c.Entitlement != a.entitlement || int64(c.Status) != a.status || int64(c.State) < a.state {
+			return fail(&h.report.Lost, "card %d of entitlement %d, status %d, state %d is lost: there is %+v", n, a.entitlement, a.status, a.state, c.State)
+		}
+	}
+	for n, hash := range k.records {
+		if sum := sha256.Sum256(found[n].Token); hex.EncodeToString(sum[:]) != hash {
+			return fail(&h.report.Lost, "card %d does not have the token that was acknowledged", n)
+		}
+	}
+	return nil
 }
 
 // compareIntent holds one intent's serial, indices and signed bytes against earlier looks.

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -188,7 +189,7 @@ func work(dir string) error {
 	for n := 0; ; n++ {
 		w.at = w.at.Add(time.Second)
 		var err error
-		switch n % 8 {
+		switch n % 9 {
 		case 0, 4:
 			err = w.issue(ctx, 1+w.rng.IntN(24))
 		case 1:
@@ -203,6 +204,8 @@ func work(dir string) error {
 			err = w.edit(ctx)
 		case 7:
 			err = w.housekeeping(ctx)
+		case 8:
+			err = w.card(ctx)
 		}
 		if err != nil {
 			return err
@@ -371,6 +374,55 @@ func (w *worker) publish(ctx context.Context) error {
 		return err
 	}
 	return w.say("published %d", iat.Unix())
+}
+
+// card makes a record card for somebody, hands it over, and reports every second one lost. The card of the cycle before gets its
+// token now, when the process died in between.
+func (w *worker) card(ctx context.Context) error {
+	change := issuer.CardChange{Operator: "crash", At: w.at}
+	tell := func(c issuer.CardRow) error { return w.say("card %d %d %d %d", c.ID, c.Entitlement, c.Status, c.State) }
+	number := binary.BigEndian.AppendUint64(nil, w.rng.Uint64())
+	c, err := w.b.EnterCard(ctx, issuer.CardEntry{Kind: issuer.CardRecord, Number: number, Entitlement: w.someone(), State: issuer.CardPersonalised}, change)
+	if errors.Is(err, issuer.ErrNotEntitled) {
+		return nil // dismissed
+	}
+	if err != nil {
+		return err
+	}
+	if err := tell(c); err != nil {
+		return err
+	}
+	var unsigned []int64
+	if err := w.b.Cards(ctx, func(c issuer.CardRow) error {
+		if c.Token == nil && c.Value != 1 && c.State <= issuer.CardIssued {
+			unsigned = append(unsigned, c.ID)
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	for _, id := range unsigned {
+		token, err := w.b.CardToken(ctx, id, keys.HolderPublicKey{}, credential.FaceCheck, 200*24*time.Hour, change)
+		if errors.Is(err, issuer.ErrNotEntitled) || errors.Is(err, issuer.ErrCardToken) { // dismissed, or its payload is of an earlier rank or photo
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		sum := sha256.Sum256(token)
+		if err := w.say("cardtoken %d %x", id, sum); err != nil {
+			return err
+		}
+	}
+	for _, to := range []issuer.CardState{issuer.CardIssued, issuer.CardLost}[:1+c.ID%2] {
+		if c, err = w.b.MoveCard(ctx, c.ID, to, change); err != nil {
+			return err
+		}
+		if err := tell(c); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (w *worker) housekeeping(ctx context.Context) error {
