@@ -668,7 +668,7 @@ func FuzzRead(f *testing.F) {
 		f.Add(uint8(side), s.Pix)
 	}
 	f.Add(uint8(1), []byte{0, 255})
-	f.Add(uint8(90), noCodes()["finders"].Pix[:8100])
+	f.Add(uint8(40), noCodes()["finders"].Pix[:1600])
 	f.Fuzz(func(t *testing.T, width uint8, pix []byte) {
 		w := int(width)
 		if w == 0 || len(pix) < w || len(pix) > 1<<14 {
