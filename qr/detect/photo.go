@@ -366,11 +366,11 @@ func (s *search) decode(f *symbolFit, l *layout, light bool) (msg message, mirro
 		passes, reach = 8, f.size/4
 	}
 	for pass := range passes {
-		if s.work += 3 * f.size * f.size; s.work > maxWork {
+		if s.work += 4 * f.size * f.size; s.work > maxWork {
 			return msg, false, false
 		}
 		s.sampler.sample(f, light)
-		for i, strength := range [3]float32{0.25, 0.9, 0} {
+		for i, strength := range [4]float32{0.25, 0.9, 2.2, 0} {
 			m := s.sampler.judge(f.size, strength)
 			if i == 0 {
 				miss := fixedMisfit(m, f.seen)
@@ -380,7 +380,7 @@ func (s *search) decode(f *symbolFit, l *layout, light bool) (msg message, mirro
 				}
 			}
 			for _, transposed := range [2]bool{false, true} {
-				if msg, ok = s.reader.read(l, m, transposed, pass > 0 || i == 2); ok {
+				if msg, ok = s.reader.read(l, m, transposed, pass > 0 || i >= 2); ok {
 					return msg, transposed, true
 				}
 			}
