@@ -133,7 +133,16 @@ func cardInitCommand(env *cli.Env) *cobra.Command {
 		if _, err := b.operator(ctx, *as); err != nil {
 			return err
 		}
-		if _, err := os.Stat(b.file("cards", authorityCert)); err == nil {
+		request := b.file("requests", "card-issuer.request")
+		var have [3]bool
+		for i, file := range [...]string{b.file("cards", authorityCert), b.file("keys", cardIssuerFile), request} {
+			_, err := os.Stat(file)
+			if err != nil && !errors.Is(err, os.ErrNotExist) {
+				return err
+			}
+			have[i] = err == nil
+		}
+		if have == [...]bool{true, true, true} {
 			return env.Err("центр карток органу %s уже є", "body %s has a card authority already", b.edrpou)
 		}
 		passphrase, err := env.Passphrase(false)
@@ -145,28 +154,32 @@ func cardInitCommand(env *cli.Env) *cobra.Command {
 			return err
 		}
 		at := env.Now()
-		if err := b.makeCardAuthority(name, passphrase, at); err != nil {
-			return err
+		// What an interrupted run has finished stays.
+		if !have[0] {
+			if err := b.makeCardAuthority(name, passphrase, at); err != nil {
+				return err
+			}
 		}
-		key, err := authority.GenerateIssuerKey(cose.ESP256)
+		key, err := b.cardIssuerKey(passphrase)
+		if errors.Is(err, os.ErrNotExist) {
+			if key, err = authority.GenerateIssuerKey(cose.ESP256); err == nil {
+				err = b.saveIssuerKey(key, passphrase, env.Seal, cardIssuerFile)
+			}
+		}
 		if err != nil {
 			return err
 		}
-		request, err := b.body.CardKeyRequest(ctx, at, key, "", recordLife)
+		data, err := b.body.CardKeyRequest(ctx, at, key, "", recordLife)
 		if err != nil {
 			return err
 		}
-		if err := b.saveIssuerKey(key, passphrase, env.Seal, cardIssuerFile); err != nil {
-			return err
-		}
-		file := b.file("requests", "card-issuer.request")
-		if err := cli.WriteAtomic(file, request, 0o644); err != nil {
+		if err := cli.WriteAtomic(request, data, 0o644); err != nil {
 			return err
 		}
 		env.Print("сертифікат центру карток: %s", "certificate of the card authority: %s", b.file("cards", authorityCert))
-		env.Print("запит на ключ карток: %s", "request for the key of cards: %s", file)
+		env.Print("запит на ключ карток: %s", "request for the key of cards: %s", request)
 		env.Say("технічному адміністратору: posvid trust cards %s; posvid trust admit %s; тоді новий набір довіри і posvid bundle install",
-			"for the trust operator: posvid trust cards %s; posvid trust admit %s; then the next bundle and posvid bundle install", b.file("cards", authorityCert), file)
+			"for the trust operator: posvid trust cards %s; posvid trust admit %s; then the next bundle and posvid bundle install", b.file("cards", authorityCert), request)
 		return nil
 	})
 	return command
@@ -245,22 +258,28 @@ func (b *openBody) cardAuthority() (*issuer.CardAuthority, error) {
 	return issuer.OpenCardAuthority(b.edrpou, root, signer, ca, content)
 }
 
+// cardIssuerKey opens the key that signs the tokens of cards; os.ErrNotExist when there is none yet.
+func (b *openBody) cardIssuerKey(passphrase []byte) (authority.IssuerPrivateKey, error) {
+	sealed, err := os.ReadFile(b.file("keys", cardIssuerFile))
+	if err != nil {
+		return authority.IssuerPrivateKey{}, err
+	}
+	key, err := authority.OpenIssuerKey(passphrase, sealed)
+	return key, passphraseHint(b.env, err)
+}
+
 // cardBody is the body with the key of cards as its signer, and that key.
 func (b *openBody) cardBody(ctx context.Context) (body *issuer.Body, key keys.IssuerPublicKey, err error) {
 	passphrase, err := b.env.Passphrase(false)
 	if err != nil {
 		return nil, key, err
 	}
-	sealed, err := os.ReadFile(b.file("keys", cardIssuerFile))
+	signer, err := b.cardIssuerKey(passphrase)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, key, cli.Hint(b.env.Err("орган %s не має ключа карток", "body %s has no key for cards", b.edrpou), b.env.T("зробіть його: posvid card init", "make it: posvid card init"))
 	}
 	if err != nil {
 		return nil, key, err
-	}
-	signer, err := authority.OpenIssuerKey(passphrase, sealed)
-	if err != nil {
-		return nil, key, passphraseHint(b.env, err)
 	}
 	bundle, err := b.installedBundle()
 	if err != nil {

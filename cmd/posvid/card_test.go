@@ -508,6 +508,39 @@ func TestCardContested(t *testing.T) {
 	o.want("lost, and published beside a contested card", v, verifier.Refuse, verifier.Revoked, verifier.L0)
 }
 
+// A card authority whose making was interrupted is finished by the same command, and keeps what it has.
+func TestCardInitInterrupted(t *testing.T) {
+	o := newOffice(t)
+	folder := filepath.Join(o.dir, "bodies", "99000028")
+	files := []string{filepath.Join(folder, "cards", authorityCert), filepath.Join(folder, "keys", cardIssuerFile), filepath.Join(folder, "requests", "card-issuer.request")}
+	o.ok("card", "init", "--as", "1")
+	for _, c := range []struct{ lost, kept []int }{{[]int{1, 2}, []int{0}}, {[]int{2}, []int{0, 1}}, {[]int{0, 1, 2}, nil}} {
+		before := map[int][]byte{}
+		for _, i := range c.kept {
+			before[i], _ = os.ReadFile(files[i])
+		}
+		for _, i := range c.lost {
+			if err := os.Remove(files[i]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		o.ok("card", "init", "--as", "1")
+		for i, file := range files {
+			now, err := os.ReadFile(file)
+			if err != nil || before[i] != nil && !bytes.Equal(now, before[i]) {
+				t.Errorf("without %v: %s is missing or was made anew: %v", c.lost, file, err)
+			}
+		}
+		o.fails("уже є", "card", "init", "--as", "1")
+	}
+	o.ok("trust", "cards", files[0])
+	o.ok("trust", "admit", "--now", files[2])
+	o.bundle()
+	tag, _ := blankTag(t, 4, 7, 7, 7, 7, 7, 1)
+	o.lay(tag)
+	o.ok("card", "record", "004001", "--as", "1", "--yes")
+}
+
 // What the trust operator takes for a card authority has a key that can be trusted, and its list is signed by it.
 func TestTrustCards(t *testing.T) {
 	o := newOffice(t)
