@@ -191,11 +191,11 @@ func (b *openBody) makeCardAuthority(name string, passphrase []byte, at time.Tim
 	if err := os.MkdirAll(b.file("cards"), 0o700); err != nil {
 		return err
 	}
-	ca, err := authority.GenerateCardKey(keys.RoleCardAuthority)
+	ca, err := b.makeCardKey(keys.RoleCardAuthority, cardAuthorityFile, passphrase)
 	if err != nil {
 		return err
 	}
-	content, err := authority.GenerateCardKey(keys.RoleCardContent)
+	content, err := b.makeCardKey(keys.RoleCardContent, cardContentFile, passphrase)
 	if err != nil {
 		return err
 	}
@@ -203,19 +203,36 @@ func (b *openBody) makeCardAuthority(name string, passphrase []byte, at time.Tim
 	if err != nil {
 		return err
 	}
-	for file, key := range map[string]authority.CardPrivateKey{cardAuthorityFile: ca, cardContentFile: content} {
-		sealed, err := key.Seal(passphrase, b.env.Seal)
-		if err != nil {
-			return err
-		}
-		if err := cli.WriteAtomic(b.file("keys", file), sealed, 0o600); err != nil {
-			return err
-		}
-	}
 	if err := cli.WriteAtomic(b.file("cards", contentCert), signer, 0o644); err != nil {
 		return err
 	}
 	return cli.WriteAtomic(b.file("cards", authorityCert), root, 0o644)
+}
+
+// cardKey opens a key of the card authority; os.ErrNotExist when there is none yet.
+func (b *openBody) cardKey(role, file string, passphrase []byte) (authority.CardPrivateKey, error) {
+	sealed, err := os.ReadFile(b.file("keys", file))
+	if err != nil {
+		return authority.CardPrivateKey{}, err
+	}
+	key, err := authority.OpenCardKey(role, passphrase, sealed)
+	return key, passphraseHint(b.env, err)
+}
+
+// makeCardKey makes a key of the card authority. One that is there is taken: cards may lie under it.
+func (b *openBody) makeCardKey(role, file string, passphrase []byte) (authority.CardPrivateKey, error) {
+	key, err := b.cardKey(role, file, passphrase)
+	if !errors.Is(err, os.ErrNotExist) {
+		return key, err
+	}
+	if key, err = authority.GenerateCardKey(role); err != nil {
+		return key, err
+	}
+	sealed, err := key.Seal(passphrase, b.env.Seal)
+	if err != nil {
+		return key, err
+	}
+	return key, cli.WriteAtomic(b.file("keys", file), sealed, 0o600)
 }
 
 // cardAuthority opens the card authority of the body.
@@ -236,26 +253,15 @@ func (b *openBody) cardAuthority() (*issuer.CardAuthority, error) {
 	if err != nil {
 		return nil, err
 	}
-	open := func(role, file string) (crypto.MessageSigner, error) {
-		sealed, err := os.ReadFile(b.file("keys", file))
-		if err != nil {
-			return nil, err
-		}
-		k, err := authority.OpenCardKey(role, passphrase, sealed)
-		if err != nil {
-			return nil, passphraseHint(b.env, err)
-		}
-		return k.Certifier(), nil
-	}
-	ca, err := open(keys.RoleCardAuthority, cardAuthorityFile)
+	ca, err := b.cardKey(keys.RoleCardAuthority, cardAuthorityFile, passphrase)
 	if err != nil {
 		return nil, err
 	}
-	content, err := open(keys.RoleCardContent, cardContentFile)
+	content, err := b.cardKey(keys.RoleCardContent, cardContentFile, passphrase)
 	if err != nil {
 		return nil, err
 	}
-	return issuer.OpenCardAuthority(b.edrpou, root, signer, ca, content)
+	return issuer.OpenCardAuthority(b.edrpou, root, signer, ca.Certifier(), content.Certifier())
 }
 
 // cardIssuerKey opens the key that signs the tokens of cards; os.ErrNotExist when there is none yet.

@@ -514,6 +514,19 @@ func TestCardInitInterrupted(t *testing.T) {
 	folder := filepath.Join(o.dir, "bodies", "99000028")
 	files := []string{filepath.Join(folder, "cards", authorityCert), filepath.Join(folder, "keys", cardIssuerFile), filepath.Join(folder, "requests", "card-issuer.request")}
 	o.ok("card", "init", "--as", "1")
+	public := func() any {
+		t.Helper()
+		der, err := os.ReadFile(files[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := x509.ParseCertificate(der)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.PublicKey
+	}
+	key := public()
 	for _, c := range []struct{ lost, kept []int }{{[]int{1, 2}, []int{0}}, {[]int{2}, []int{0, 1}}, {[]int{0, 1, 2}, nil}} {
 		before := map[int][]byte{}
 		for _, i := range c.kept {
@@ -532,6 +545,9 @@ func TestCardInitInterrupted(t *testing.T) {
 			}
 		}
 		o.fails("уже є", "card", "init", "--as", "1")
+	}
+	if !key.(*ecdsa.PublicKey).Equal(public()) { // cards may lie under it
+		t.Error("the key of the authority was thrown away with its certificate")
 	}
 	o.ok("trust", "cards", files[0])
 	o.ok("trust", "admit", "--now", files[2])
