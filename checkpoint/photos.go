@@ -261,30 +261,36 @@ func (s *State) PhotoPacks() ([]PhotoPack, error) {
 // ErrPhotoHash when what stands there has another hash, and nothing is returned; ErrPhotosOther, ErrPhotosOld,
 // ErrPhotos or ErrDisk when that is why a pack could not be asked and no other pack has the picture.
 func (s *State) Photo(hash [20]byte, k keys.VerifierPrivateKey, at time.Time) ([]byte, error) {
+	jpeg, _, err := s.DatedPhoto(hash, k, at)
+	return jpeg, err
+}
+
+// DatedPhoto is Photo, and tells when the body made the pack that the picture came from; zero with an error.
+func (s *State) DatedPhoto(hash [20]byte, k keys.VerifierPrivateKey, at time.Time) (jpeg []byte, made time.Time, err error) {
 	if k.HPKEPublic().IsZero() {
-		return nil, errNoPhotoKey()
+		return nil, made, errNoPhotoKey()
 	}
 	names, err := s.packNames()
 	if err != nil {
-		return nil, err
+		return nil, made, err
 	}
 	var why error
 	own := s.ownNumber()
 	for _, name := range names {
-		jpeg, err := photoOf(filepath.Join(s.dir, name), hash, k, own, at)
+		jpeg, made, err := photoOf(filepath.Join(s.dir, name), hash, k, own, at)
 		switch {
 		case err == nil:
-			return jpeg, nil
+			return jpeg, made, nil
 		case errors.Is(err, ErrPhotoHash):
-			return nil, err
+			return nil, time.Time{}, err
 		case !errors.Is(err, ErrNoPhoto) && !errors.Is(err, fs.ErrNotExist) && why == nil:
 			why = err
 		}
 	}
 	if why != nil {
-		return nil, why
+		return nil, time.Time{}, why
 	}
-	return nil, fail(ErrNoPhoto, "none of %d photo packs has the picture", len(names))
+	return nil, time.Time{}, fail(ErrNoPhoto, "none of %d photo packs has the picture", len(names))
 }
 
 // ownNumber is the number of this device in the installed bundle: the recipient to try first. 0 when it is not known.
@@ -298,20 +304,22 @@ func (s *State) ownNumber() (id uint64) {
 	return id
 }
 
-func photoOf(name string, hash [20]byte, k keys.VerifierPrivateKey, own uint64, at time.Time) ([]byte, error) {
+func photoOf(name string, hash [20]byte, k keys.VerifierPrivateKey, own uint64, at time.Time) (jpeg []byte, made time.Time, err error) {
 	p, closer, err := openPackFile(name)
 	if err != nil {
-		return nil, err
+		return nil, made, err
 	}
 	defer closer.Close()
-	if made := time.Unix(p.IssuedAt, 0); at.Sub(made) > MaxPhotosAge {
-		return nil, fail(ErrPhotosOld, "photo pack of %s is older than %d days", made.UTC().Format(time.RFC3339), MaxPhotosAge/(24*time.Hour))
+	made = time.Unix(p.IssuedAt, 0).UTC()
+	if at.Sub(made) > MaxPhotosAge {
+		return nil, made, fail(ErrPhotosOld, "photo pack of %s is older than %d days", made.Format(time.RFC3339), MaxPhotosAge/(24*time.Hour))
 	}
 	content, err := p.unseal(k, own)
 	if err != nil {
-		return nil, err
+		return nil, made, err
 	}
-	return p.photo(content, hash)
+	jpeg, err = p.photo(content, hash)
+	return jpeg, made, err
 }
 
 // ExpirePhotos removes the packs that are past MaxPhotosAge and answers how many. Install and InstallPhotos do so too. A

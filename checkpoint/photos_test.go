@@ -589,6 +589,16 @@ func TestPhotoPacksSideBySide(t *testing.T) {
 	if !r.Previous.Equal(base.Add(time.Hour)) || r.Photos != 2 {
 		t.Errorf("%+v", r)
 	}
+	// Each picture is dated by the pack that it came from, not by another body's.
+	for i, want := range []time.Time{base.Add(90 * time.Minute), base} {
+		where := [][20]byte{hashes[0], hashes[2]}[i] // the body's newest pack has two of the three
+		if _, made, err := s.DatedPhoto(where, k, at); err != nil || !made.Equal(want) {
+			t.Errorf("picture %d: of a pack of %s, want %s, %v", i, made, want, err)
+		}
+	}
+	if got, made, err := s.DatedPhoto([20]byte{9}, k, at); got != nil || !made.IsZero() || !errors.Is(err, ErrNoPhoto) {
+		t.Errorf("no picture: dated %s, %v", made, err)
+	}
 	if err := s.RemovePhotos("30000003"); !errors.Is(err, ErrNoPhoto) {
 		t.Errorf("removing what is not there: %v", err)
 	}
