@@ -5,6 +5,7 @@ package cardpath_test
 import (
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -79,8 +80,14 @@ func TestCardsOnTheScreen(t *testing.T) {
 		has("скануйте код")
 		time.Sleep(300 * time.Millisecond) // keys in quick succession are a hand scanner's
 		tmux("send-keys", "q")
-		has("Завершити зміну?")
-		tmux("send-keys", "y")
+		var digits []string
+		wait("digits", func(screen string) bool {
+			digits = regexp.MustCompile(`Завершити зміну\? Наберіть (\d)(\d)`).FindStringSubmatch(screen)
+			return digits != nil
+		})
+		tmux("send-keys", digits[1])
+		time.Sleep(150 * time.Millisecond)
+		tmux("send-keys", digits[2])
 		has("КІНЕЦЬ 0", "чинних 2, відхилених 1, не підтверджених 1")
 	})
 }

@@ -3,6 +3,7 @@ package verifycli
 import (
 	"context"
 	"errors"
+	"image"
 	"time"
 
 	"github.com/posvid/posvid/cmd/internal/watch"
@@ -12,8 +13,9 @@ import (
 
 // Times of reading from a camera.
 const (
-	frameTime   = 300 * time.Millisecond // the search in one frame; the next one may be better
-	explainTime = 800 * time.Millisecond // between looks at why a frame does not read
+	frameTime    = 300 * time.Millisecond // the search in one frame; the next one may be better
+	explainAfter = time.Second            // without a code, before it is asked why frames do not read
+	explainPause = 2 * time.Second        // between two such looks, from the end of the one to the start of the other
 )
 
 // cameraSources are the cameras that were asked for: none by the name none, the first that works by the name auto or by no
@@ -63,7 +65,8 @@ func firstCamera() string {
 
 // readCamera reads the codes in a camera's frames until the context ends.
 func readCamera(ctx context.Context, camera source.Source, give func(watch.Item)) {
-	var explained time.Time
+	e := newExplainer(time.Now())
+	defer e.wait()
 	for {
 		item, err := camera.Next(ctx)
 		switch {
@@ -78,27 +81,85 @@ func readCamera(ctx context.Context, camera source.Source, give func(watch.Item)
 		case item.Picture == nil:
 			continue
 		}
-		began := time.Now()
-		results, err := detect.Read(item.Picture, detect.Options{Deadline: began.Add(frameTime), MaxCodes: 32})
-		if err == nil && len(results) > 0 {
-			out := watch.Item{Up: true}
+		out := watch.Item{Up: true}
+		results, err := detect.Read(item.Picture, detect.Options{Deadline: time.Now().Add(frameTime), MaxCodes: 32})
+		if err == nil {
 			for _, r := range results {
 				out.Texts = append(out.Texts, r.Text)
 			}
-			give(out)
-			continue
 		}
-		out := watch.Item{Up: true}
-		if began.Sub(explained) >= explainTime {
-			explained = began
-			report := detect.Explain(item.Picture, detect.Options{Deadline: time.Now().Add(frameTime)})
-			if report.Finders > 0 && len(report.Advice) > 0 {
-				out.Advice = adviceWords(report.Advice[0])
-				out.Seen = out.Advice != watch.Words{}
-			}
+		advice, told := e.look(item.Picture, len(out.Texts) > 0, time.Now())
+		if told {
+			out.Seen, out.Advice = true, advice
 		}
 		give(out)
 	}
+}
+
+// explainer looks beside the reading why frames do not read: a look costs as much as several frames, and a picture can be made to
+// cost more. Nobody waits for it.
+type explainer struct {
+	explain func(*image.Gray) (watch.Words, bool)
+	found   chan glance // holds one
+	busy    bool
+	read    time.Time // when a code was read last
+	rested  time.Time // when the last look had ended
+}
+
+// glance is what a look has found.
+type glance struct {
+	advice watch.Words
+	seen   bool
+}
+
+func newExplainer(now time.Time) *explainer {
+	return &explainer{explain: explainFrame, found: make(chan glance, 1), read: now}
+}
+
+// look takes a frame and whether it was read. It answers what the last look has found, once, and only while nothing reads.
+func (e *explainer) look(picture *image.Gray, read bool, now time.Time) (advice watch.Words, seen bool) {
+	if read {
+		e.read = now
+	}
+	select {
+	case f := <-e.found:
+		e.busy, e.rested = false, now
+		if e.quiet(now) {
+			advice, seen = f.advice, f.seen
+		}
+	default:
+	}
+	if !e.busy && e.quiet(now) && now.Sub(e.rested) >= explainPause {
+		e.busy = true
+		go func() {
+			var f glance
+			defer func() {
+				_ = recover() // a picture that no look survives has no advice
+				e.found <- f
+			}()
+			f.advice, f.seen = e.explain(picture)
+		}()
+	}
+	return advice, seen
+}
+
+// quiet tells whether nothing has been read for a while.
+func (e *explainer) quiet(now time.Time) bool { return now.Sub(e.read) >= explainAfter }
+
+// wait waits for the look that is on its way.
+func (e *explainer) wait() {
+	if e.busy {
+		<-e.found
+	}
+}
+
+// explainFrame looks why a frame does not read. seen tells that something like a code is in it.
+func explainFrame(picture *image.Gray) (advice watch.Words, seen bool) {
+	report := detect.Explain(picture, detect.Options{Deadline: time.Now().Add(frameTime)})
+	if report.Finders > 0 && len(report.Advice) > 0 {
+		advice = adviceWords(report.Advice[0])
+	}
+	return advice, advice != watch.Words{}
 }
 
 // adviceWords tells a guard how to hold a code that does not read; nothing when nothing helps.

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/posvid/posvid/cmd/internal/cli"
 	"github.com/posvid/posvid/cmd/internal/watch"
@@ -84,6 +86,67 @@ func TestReadCamera(t *testing.T) {
 	readCamera(context.Background(), closed{}, func(i watch.Item) { items = append(items, i) })
 	if len(items) != 1 || items[0].Err == nil {
 		t.Errorf("a closed camera: %+v", items)
+	}
+}
+
+// TestExplainBesideReading: a look at why nothing reads holds no frame up, comes a second after the last code and then rests two
+// seconds, and a code that reads meanwhile makes its advice void (WAT-28).
+func TestExplainBesideReading(t *testing.T) {
+	now := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+	e := newExplainer(now)
+	looks := make(chan struct{}, 10) // one for each look that has begun
+	end := make(chan watch.Words)    // lets a look end
+	e.explain = func(*image.Gray) (watch.Words, bool) {
+		looks <- struct{}{}
+		w := <-end
+		return w, w != watch.Words{}
+	}
+	blank := image.NewGray(image.Rect(0, 0, 8, 8))
+	closer := watch.Words{UK: "БЛИЖЧЕ", EN: "CLOSER"}
+	frames := func(d time.Duration, read bool) (advice []watch.Words) {
+		for until := now.Add(d); now.Before(until); {
+			now = now.Add(50 * time.Millisecond)
+			if w, seen := e.look(blank, read, now); seen {
+				advice = append(advice, w)
+			}
+		}
+		return advice
+	}
+	finish := func(w watch.Words) {
+		t.Helper()
+		<-looks
+		end <- w
+		for len(e.found) == 0 {
+			runtime.Gosched()
+		}
+	}
+	if frames(900*time.Millisecond, false); e.busy {
+		t.Error("a look within a second")
+	}
+	if got := frames(20*time.Second, false); !e.busy || len(got) != 0 { // the look hangs, the frames go on
+		t.Errorf("busy %v, advice %v", e.busy, got)
+	}
+	finish(closer)
+	if got := frames(explainPause-100*time.Millisecond, false); len(got) != 1 || got[0] != closer || e.busy {
+		t.Errorf("advice %v, busy %v", got, e.busy)
+	}
+	frames(200*time.Millisecond, false)
+	if !e.busy || len(looks) > 1 {
+		t.Errorf("busy %v after the pause", e.busy)
+	}
+	finish(closer)
+	if got := frames(500*time.Millisecond, true); len(got) != 0 {
+		t.Errorf("advice %v for a code that reads", got)
+	}
+	if frames(10*time.Second, true); e.busy {
+		t.Error("a look while codes read")
+	}
+	e.explain = func(*image.Gray) (watch.Words, bool) { looks <- struct{}{}; panic("x") }
+	frames(1200*time.Millisecond, false)
+	<-looks
+	e.wait()
+	if words, seen := explainFrame(blank); seen || words != (watch.Words{}) {
+		t.Errorf("advice %v for an empty frame", words)
 	}
 }
 

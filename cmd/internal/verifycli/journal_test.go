@@ -24,6 +24,16 @@ var journalBase = time.Date(2026, 11, 22, 21, 30, 0, 0, time.UTC) // 23:30 in Ky
 // enrolledState is the folder of a device that a bundle of journalBase admits; its passphrase is "проба".
 func enrolledState(t *testing.T) string {
 	t.Helper()
+	folder, state, bundle := enrollingState(t)
+	if _, err := state.Install(bundle, journalBase); err != nil {
+		t.Fatal(err)
+	}
+	return folder
+}
+
+// enrollingState is the device of enrolledState before it has its bundle.
+func enrollingState(t *testing.T) (folder string, state *checkpoint.State, bundle []byte) {
+	t.Helper()
 	check := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -43,8 +53,8 @@ func enrolledState(t *testing.T) string {
 	check(err)
 	register, err := trust.NewRegister(signed)
 	check(err)
-	folder := t.TempDir()
-	state, err := checkpoint.Open(folder)
+	folder = t.TempDir()
+	state, err = checkpoint.Open(folder)
 	check(err)
 	check(state.Pin(trust.RootFingerprint(payload)))
 	key, err := state.NewKeys([]byte("проба"), keys.SealOptions{WorkFactor: 10})
@@ -54,11 +64,9 @@ func enrolledState(t *testing.T) string {
 	_, err = register.AdmitVerifier(request, trust.VerifierGrant{ValidUntil: journalBase.AddDate(1, 0, 0)}, journalBase)
 	check(err)
 	chain := credential.NewBeaconChain(sha256.Sum256([]byte("journal")), 10)
-	bundle, err := register.BuildBundle(journalBase, signer, func(n uint64) ([8]byte, error) { b, _ := chain.At(n); return b, nil })
+	bundle, err = register.BuildBundle(journalBase, signer, func(n uint64) ([8]byte, error) { b, _ := chain.At(n); return b, nil })
 	check(err)
-	_, err = state.Install(bundle, journalBase)
-	check(err)
-	return folder
+	return folder, state, bundle
 }
 
 // verify runs posvid-verify in this process.

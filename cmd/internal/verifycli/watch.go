@@ -2,7 +2,9 @@ package verifycli
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -118,7 +120,7 @@ func (p *Program) device(state *checkpoint.State, o watchOptions) (watch.Device,
 		Confirm: func(q watch.Question, photo verifier.Photo, at time.Time) verifier.Verdict {
 			return state.ConfirmPhoto(verifier.Input{Text: q.Text, At: q.At, MinLevel: q.Level, Lang: q.Lang}, photo, at)
 		},
-		Health: func(at time.Time) watch.Health { return p.health(state, at) },
+		Demo: p.demo(state),
 	}
 	info, err := state.Info(env.Now())
 	if err != nil {
@@ -128,7 +130,13 @@ func (p *Program) device(state *checkpoint.State, o watchOptions) (watch.Device,
 	if err != nil {
 		return d, err
 	}
-	p.attachJournal(&d, state)
+	j := &journal{state: state}
+	d.Journal = j.keep
+	d.Health = func(at time.Time) watch.Health {
+		h := p.health(state, at)
+		h.NoJournal = j.why(at)
+		return h
+	}
 	d.NoChallenge, d.NoPhoto = why, why
 	if why == (watch.Words{}) {
 		p.attachPhotos(&d, state, key)
@@ -229,9 +237,9 @@ func (p *Program) health(state *checkpoint.State, at time.Time) watch.Health {
 
 // attachPhotos lets the screen show portraits from the packs that are installed, now or later.
 func (p *Program) attachPhotos(d *watch.Device, state *checkpoint.State, key keys.VerifierPrivateKey) {
-	d.Photo = func(hash [20]byte) ([]byte, error) {
-		data, err := state.Photo(hash, key, p.Env.Now())
-		return data, photoWords(err)
+	d.Photo = func(hash [20]byte) ([]byte, time.Time, error) {
+		data, made, err := state.DatedPhoto(hash, key, p.Env.Now())
+		return data, made, photoWords(err)
 	}
 }
 
@@ -252,28 +260,91 @@ func photoWords(err error) error {
 	return watch.Words{UK: "пакет світлин не читається", EN: "the photo pack cannot be read"}
 }
 
-// attachJournal lets the screen keep what it decided, when this device has a journal.
-func (p *Program) attachJournal(d *watch.Device, state *checkpoint.State) {
-	env := p.Env
-	journal, err := state.OpenJournal(env.Now())
-	switch {
-	case err == nil:
-		d.Journal = func(e watch.Event) error {
-			from := checkpoint.SourceCamera
-			switch {
-			case e.Card:
-				from = checkpoint.SourceCard
-			case e.Source == watch.Hand:
-				from = checkpoint.SourceScanner
-			}
-			return journalWords(journal.Append(checkpoint.Event{At: e.At, Guard: e.Guard, Source: from, Verdict: e.Verdict,
-				Shift: locale.Kyiv(e.Shift).Format("2006-01-02 15:04")}))
+// maxUnsigned is how many verdicts in one minute that no holder's signature stands behind are written to the journal. Anybody
+// can make ever new codes that say nothing; all day long they may fill two thirds of a day's journal and no more.
+const maxUnsigned = 20
+
+// journal keeps what the screen decided, from the moment on that this device has a journal: a bundle that admits it, or a
+// setting, may come while the screen runs.
+type journal struct {
+	state *checkpoint.State
+
+	mu      sync.Mutex
+	open    *checkpoint.Journal
+	minute  int64 // since 1970, of the verdicts that are counted
+	written int   // in that minute without a signature
+	dropped int   // since the start
+}
+
+// ready opens the journal when it is not open.
+func (j *journal) ready(at time.Time) (*checkpoint.Journal, error) {
+	if j.open == nil {
+		open, err := j.state.OpenJournal(at)
+		if err != nil {
+			return nil, err
 		}
-	default:
-		var why watch.Words
-		errors.As(journalWords(err), &why)
-		d.NoJournal = watch.Words{UK: "не ведеться: " + why.UK, EN: "not kept: " + why.EN}
+		j.open = open
 	}
+	return j.open, nil
+}
+
+// why tells for what reason there is no journal; nothing when it is kept.
+func (j *journal) why(at time.Time) watch.Words {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.open = nil // it may have been switched off since
+	_, err := j.ready(at)
+	if err == nil {
+		return watch.Words{}
+	}
+	var why watch.Words
+	errors.As(journalWords(err), &why)
+	return watch.Words{UK: "не ведеться: " + why.UK, EN: "not kept: " + why.EN}
+}
+
+// keep writes a verdict. That this device has no journal is no error: the screen says so while nobody stands there.
+func (j *journal) keep(e watch.Event) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	open, err := j.ready(e.At)
+	if err == nil && j.tooMany(e) {
+		j.dropped++
+		return watch.Words{UK: fmt.Sprintf("забагато кодів без підпису, пропущено %d", j.dropped), EN: fmt.Sprintf("too many codes without a signature, %d left out", j.dropped)}
+	}
+	if err == nil {
+		err = open.Append(journalEvent(e))
+	}
+	switch {
+	case errors.Is(err, checkpoint.ErrJournalOff), errors.Is(err, checkpoint.ErrNotEnrolled), errors.Is(err, checkpoint.ErrNoPin), errors.Is(err, checkpoint.ErrNoBundle):
+		j.open = nil
+		return nil
+	}
+	return journalWords(err)
+}
+
+// tooMany counts a verdict that no holder's signature stands behind, and tells whether its minute has had enough of them. A card
+// is laid on a reader by hand.
+func (j *journal) tooMany(e watch.Event) bool {
+	if e.Card || e.Verdict != nil && e.Verdict.Checks[verifier.CheckHolderSignature].Result == verifier.Pass {
+		return false
+	}
+	if minute := e.At.Unix() / 60; minute != j.minute {
+		j.minute, j.written = minute, 0
+	}
+	j.written++
+	return j.written > maxUnsigned
+}
+
+// journalEvent is what the journal takes of the screen's event.
+func journalEvent(e watch.Event) checkpoint.Event {
+	from := checkpoint.SourceCamera
+	switch {
+	case e.Card:
+		from = checkpoint.SourceCard
+	case e.Source == watch.Hand:
+		from = checkpoint.SourceScanner
+	}
+	return checkpoint.Event{At: e.At, Guard: e.Guard, Source: from, Verdict: e.Verdict, Shift: locale.Kyiv(e.Shift).Format("2006-01-02 15:04")}
 }
 
 // journalWords tells a guard why nothing is written.

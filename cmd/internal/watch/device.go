@@ -50,14 +50,18 @@ type Device struct {
 	// Challenge makes a challenge of this device.
 	Challenge   func(at time.Time) (Challenge, error)
 	NoChallenge Words
-	// Photo gives the picture with a hash: a JPEG, which the screen hashes again before it shows it.
-	Photo   func(hash [20]byte) ([]byte, error)
+	// Photo gives the picture with a hash: a JPEG, which the screen hashes again before it shows it, and when the pack was made
+	// that it came from.
+	Photo   func(hash [20]byte) (jpeg []byte, made time.Time, err error)
 	NoPhoto Words
-	// Journal keeps a verdict. Its error is shown; the verdict stands.
+	// Journal keeps a verdict. Its error is shown; the verdict stands. While Health says that there is no journal it writes
+	// nothing, which is no error.
 	Journal   func(Event) error
 	NoJournal Words
-	// Health tells what stands in the way of any confirmation.
+	// Health tells what stands in the way of any confirmation. It is asked again and again.
 	Health func(at time.Time) Health
+	// Demo tells, before Health has answered, that the pinned root is the one whose keys everybody has.
+	Demo bool
 }
 
 // Event is a verdict for the journal.
@@ -84,6 +88,8 @@ type Health struct {
 	Expires time.Time     // of the bundle
 	Limit   time.Duration // how old the data may be before nothing is confirmed; 0 when not known
 	Photos  time.Time     // of the oldest photo pack; zero when there is none
+
+	NoJournal Words // why there is no journal now; none when it is kept
 }
 
 // Item is what a source gives: texts that it read at one moment, or a word about itself.
@@ -134,4 +140,5 @@ type picture struct {
 	jpeg []byte
 	img  *image.RGBA
 	hash [20]byte
+	made time.Time // of the pack that it came from
 }

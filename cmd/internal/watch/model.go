@@ -16,6 +16,7 @@ import (
 	"github.com/charmbracelet/colorprofile"
 
 	"github.com/posvid/posvid/credential"
+	"github.com/posvid/posvid/locale"
 	"github.com/posvid/posvid/verifier"
 )
 
@@ -29,8 +30,9 @@ const (
 	foreign    = time.Minute      // as inView, for codes that are not ours: posters, labels
 	samePerson = time.Minute      // one person accepted again within it is counted once
 	judgeLimit = 5 * time.Second  // a verdict that takes longer is shown as cannot-confirm
-	advising   = 2 * time.Second  // how long an advice to hold the code better stays
-	healthTerm = 30 * time.Second // how often the device is looked at
+	advising   = 4 * time.Second  // how long an advice to hold the code better stays
+	healthTerm = 30 * time.Second // how often the device is looked at, and how long an answer may take
+	healthMost = 10 * time.Minute // how seldom a device is asked that does not answer
 	asking     = 15 * time.Second // a question to the guard lapses
 	beat       = 250 * time.Millisecond
 )
@@ -40,8 +42,9 @@ const (
 	maxInbox   = 32 // texts that wait to be judged
 	maxPending = 8  // verdicts that wait to be shown
 	maxInView  = 256
-	maxFrame   = 16 // codes of one frame that are judged
-	maxName    = 40 // letters of a guard's name
+	maxFrame   = 16  // codes of one frame that are judged
+	maxName    = 40  // letters of a guard's name
+	maxTyped   = 512 // bytes that are kept of what is typed or pasted as a name: more than any name, so that it is seen to be none
 )
 
 // outcomeOf is what the screen looks like for a verdict: every word, colour, shape and tone follows from it and from nothing
@@ -139,10 +142,14 @@ const (
 	overHelp
 	overPhoto
 	overChallenge
-	overQuit
+	overQuit    // the guard ends the shift
+	overRelieve // the guard leaves, another one comes
 	overConfirm // the guard states that the face was compared
 	overGuard   // asking for the guard's name
 )
+
+// asks tells whether the guard has to repeat digits from the screen.
+func (o overlay) asks() bool { return o == overQuit || o == overRelieve || o == overConfirm }
 
 // inbox is a reading that waits to be judged.
 type inbox struct {
@@ -229,8 +236,9 @@ type Model struct {
 	order   []string
 
 	health   Health
-	looked   time.Time
+	looked   time.Time // the device was asked, or has answered
 	looking  bool
+	hung     int // times in a row that the device has not answered
 	faults   int
 	detail   string // of the last fault, for stderr
 	journal  error
@@ -266,7 +274,7 @@ func New(c Config) (*Model, error) {
 		m.sources[s.Name] = &sourceState{name: s.Name, card: s.Card}
 		m.order = append(m.order, s.Name)
 	}
-	m.since = c.Now()
+	m.since, m.health.Demo = c.Now(), c.Device.Demo
 	if m.guard = guardName(c.Guard); m.guard == "" {
 		m.over, m.overSince = overGuard, m.since
 	}
@@ -390,7 +398,11 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 	case beatMsg:
 		return tea.Batch(m.heartbeat(), m.tick(now))
 	case healthMsg:
-		m.health, m.looked, m.looking = Health(msg), now, false
+		demo := m.health.Demo
+		m.health, m.looked, m.looking, m.hung = Health(msg), now, false, 0
+		if msg.Code == verifier.Internal {
+			m.health.Demo = m.health.Demo || demo // nothing was found out about the root
+		}
 	case itemMsg:
 		return m.item(msg.source, msg.item, now)
 	case judgedMsg:
@@ -448,7 +460,7 @@ func (m *Model) tick(now time.Time) tea.Cmd {
 			m.close()
 			m.say(m.t("час запиту вийшов: C — новий запит", "the challenge is over: C makes a new one"), now)
 		}
-	case overConfirm, overQuit:
+	case overConfirm, overQuit, overRelieve:
 		if now.Sub(m.overSince) > asking {
 			m.close()
 		}
@@ -463,6 +475,8 @@ func (m *Model) tick(now time.Time) tea.Cmd {
 		case held >= stay(c) && m.over != overConfirm && (m.over != overPhoto || held >= dwellFace):
 			m.leave()
 		}
+	} else if len(m.pending) > 0 && m.over == overNone {
+		cmds = append(cmds, m.next(now)) // it waited behind a challenge
 	}
 	if m.judging != 0 && now.Sub(m.began) > judgeLimit {
 		// The judge does not answer. Nobody is let through by that, and the next reading gets a judge of its own.
@@ -482,7 +496,16 @@ func (m *Model) tick(now time.Time) tea.Cmd {
 			delete(m.recent, key)
 		}
 	}
-	if !m.looking && (now.Sub(m.looked) >= healthTerm || now.Before(m.looked)) {
+	switch {
+	case m.looking && now.Before(m.looked):
+		m.looked = now // the clock was set back
+	case m.looking && now.Sub(m.looked) >= min(healthTerm<<min(m.hung, 10), healthMost):
+		// The device does not say how it is: that is told, and it is asked again, ever more rarely, because what hangs may hang
+		// for ever.
+		m.hung++
+		m.health.Code, m.health.Args = verifier.Internal, locale.Args{}
+		cmds = append(cmds, m.look())
+	case !m.looking && (now.Sub(m.looked) >= healthTerm || now.Before(m.looked)):
 		cmds = append(cmds, m.look())
 	}
 	return tea.Batch(cmds...)
@@ -504,7 +527,7 @@ func hold(c *card) time.Duration {
 
 // look asks for the health of the device.
 func (m *Model) look() tea.Cmd {
-	m.looking = true
+	m.looking, m.looked = true, m.config.Now()
 	health, now := m.config.Device.Health, m.config.Now
 	return func() (msg tea.Msg) {
 		defer func() {
@@ -602,7 +625,7 @@ func (m *Model) outlived(source string, item Item, now time.Time) {
 	if s := m.sources[source]; !item.Seen || s != nil && s.card {
 		return // a card that is being read brings its verdict in a moment
 	}
-	if now.Sub(m.unread.last) > inView {
+	if now.Sub(m.unread.last) > 2*inView { // cameras look rarely why a frame does not read
 		m.unread.since = now
 	}
 	m.unread.last = now
@@ -749,9 +772,11 @@ func (c *card) portrait(d Device) {
 			c.photo, c.photoErr = nil, fmt.Errorf("watch: photo: %s", detailOf(r))
 		}
 	}()
-	data, err := d.Photo(v.Holder.PhotoHash)
+	data, made, err := d.Photo(v.Holder.PhotoHash)
 	if err == nil {
-		c.photo, err = openPicture(data, v.Holder.PhotoHash)
+		if c.photo, err = openPicture(data, v.Holder.PhotoHash); err == nil {
+			c.photo.made = made
+		}
 	}
 	c.photoErr = err
 }
@@ -792,7 +817,7 @@ func (m *Model) enqueue(c *card, now time.Time) tea.Cmd {
 		m.say(m.t("це код без відповіді на запит: нехай відсканує запит", "this code does not answer: let the holder scan the challenge"), now)
 		return nil
 	}
-	if m.over == overHelp || m.over == overChallenge || m.over == overQuit {
+	if m.over == overHelp || m.over == overChallenge || m.over == overQuit || m.over == overRelieve {
 		m.close()
 	}
 	if cur := m.current; m.over == overGuard || cur != nil && (now.Sub(cur.shown) < hold(cur) || m.over == overConfirm) {
@@ -902,11 +927,13 @@ func (m *Model) close() {
 // press takes a key.
 func (m *Model) press(msg tea.KeyPressMsg, now time.Time) tea.Cmd {
 	key := msg.Key()
-	if msg.String() == "ctrl+c" {
-		if m.over == overQuit {
+	if msg.String() == "ctrl+c" { // some scanners type control characters too
+		if m.guard == "" {
 			return m.quit()
 		}
-		m.open(overQuit, now)
+		if m.over != overQuit {
+			m.question(overQuit, now)
+		}
 		return nil
 	}
 	if m.over == overGuard {
@@ -950,11 +977,11 @@ func (m *Model) expire(now time.Time) tea.Cmd {
 	switch {
 	case scan != "":
 		return m.scanned(scan)
-	case m.over == overConfirm && keys != "":
+	case m.over.asks() && keys != "":
 		var cmds []tea.Cmd
 		for _, r := range keys { // two digits may come quickly
-			if m.over == overConfirm {
-				cmds = append(cmds, m.confirming(string(r), now))
+			if m.over.asks() {
+				cmds = append(cmds, m.repeated(string(r), now))
 			}
 		}
 		return tea.Batch(cmds...)
@@ -968,16 +995,8 @@ func (m *Model) expire(now time.Time) tea.Cmd {
 func (m *Model) act(key string, now time.Time) tea.Cmd {
 	k := command(key)
 	switch m.over {
-	case overConfirm:
-		return m.confirming(k, now)
-	case overQuit:
-		// «т» is the key N of a Latin layout, so the letters are looked at as they are typed.
-		switch strings.ToLower(key) {
-		case "y", "т", "enter":
-			return m.quit()
-		}
-		m.close()
-		return nil
+	case overConfirm, overQuit, overRelieve:
+		return m.repeated(k, now)
 	case overHelp, overPhoto, overChallenge:
 		over := m.over
 		if k == "c" && over == overChallenge {
@@ -1018,11 +1037,9 @@ func (m *Model) act(key string, now time.Time) tea.Cmd {
 	case "h", "?":
 		m.open(overHelp, now)
 	case "g":
-		m.leave()
-		m.name = ""
-		m.open(overGuard, now)
+		m.question(overRelieve, now)
 	case "q":
-		m.open(overQuit, now)
+		m.question(overQuit, now)
 	}
 	return nil
 }
@@ -1094,14 +1111,47 @@ func (m *Model) startConfirm(plastic bool, now time.Time) tea.Cmd {
 		m.say(m.t("для світлини замало місця: збільште вікно", "no room for the photo: enlarge the window"), now)
 		return nil
 	}
-	m.open(overConfirm, now)
 	m.plastic = plastic
+	m.question(overConfirm, now)
+	return nil
+}
+
+// question asks the guard to repeat digits from the screen. A hand scanner that ends its texts with no Enter types a code of one
+// letter as a person types a key; what stands on the screen no code can know.
+func (m *Model) question(over overlay, now time.Time) {
 	n, err := rand.Int(rand.Reader, big.NewInt(90))
 	if err != nil {
 		m.close()
+		return
+	}
+	m.open(over, now)
+	m.code = fmt.Sprint(10 + n.Int64())
+}
+
+// repeated takes the digits that the guard repeats.
+func (m *Model) repeated(key string, now time.Time) tea.Cmd {
+	if len(key) != 1 || key[0] < '0' || key[0] > '9' {
+		m.close()
 		return nil
 	}
-	m.code = fmt.Sprint(10 + n.Int64())
+	m.typed += key
+	if len(m.typed) < len(m.code) {
+		return nil
+	}
+	right, over := m.typed == m.code, m.over
+	m.close()
+	switch {
+	case !right:
+		m.say(m.t("інші цифри: не зараховано", "other digits: not counted"), now)
+	case over == overConfirm:
+		return m.confirm(now)
+	case over == overQuit:
+		return m.quit()
+	case over == overRelieve:
+		m.leave()
+		m.name = ""
+		m.open(overGuard, now)
+	}
 	return nil
 }
 
@@ -1120,21 +1170,10 @@ func (m *Model) whyNoPhoto() string {
 	return m.t("для світлини замало місця: збільште вікно", "no room for the photo: enlarge the window")
 }
 
-// confirming takes the digits that the guard repeats.
-func (m *Model) confirming(key string, now time.Time) tea.Cmd {
-	if len(key) != 1 || key[0] < '0' || key[0] > '9' {
-		m.close()
-		return nil
-	}
-	m.typed += key
-	if len(m.typed) < len(m.code) {
-		return nil
-	}
-	right, plastic := m.typed == m.code, m.plastic
-	m.close()
-	c := m.current
-	if !right || c == nil || len(c.list) == 0 {
-		m.say(m.t("інші цифри: не зараховано", "other digits: not counted"), now)
+// confirm judges the answer once more, now with the photo that was compared.
+func (m *Model) confirm(now time.Time) tea.Cmd {
+	c, plastic := m.current, m.plastic
+	if c == nil || len(c.list) == 0 || c.several() {
 		return nil
 	}
 	photo := verifier.Photo{Kind: verifier.PhotoPlastic}
@@ -1212,14 +1251,13 @@ func (m *Model) nameKey(msg tea.KeyPressMsg, now time.Time) tea.Cmd {
 }
 
 func (m *Model) typeName(text string) {
-	if len(m.name) < maxBurst {
-		m.name += strings.Map(func(r rune) rune {
-			if r < ' ' || r == 0x7f {
-				return -1
-			}
-			return r
-		}, text)
-	}
+	room := max(maxTyped-len(m.name), 0)
+	m.name += strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(text[:min(len(text), room)], ""))
 }
 
 // bell sounds the tone of an outcome: one stroke accepts, two do not confirm, three refuse.

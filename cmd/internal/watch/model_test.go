@@ -68,11 +68,11 @@ func newRig(t testing.TB, change ...func(*Config)) *rig {
 			Challenge: func(at time.Time) (Challenge, error) {
 				return Challenge{Text: "SIDQ1:" + strings.Repeat("A", 170), Expires: at.Add(time.Minute)}, nil
 			},
-			Photo: func(h [20]byte) ([]byte, error) {
+			Photo: func(h [20]byte) ([]byte, time.Time, error) {
 				if data, ok := r.photos[h]; ok {
-					return slices.Clone(data), nil
+					return slices.Clone(data), start.Add(-5 * 24 * time.Hour), nil
 				}
-				return nil, errors.New("її немає в пакетах")
+				return nil, time.Time{}, errors.New("її немає в пакетах")
 			},
 			Journal: func(e Event) error { r.events = append(r.events, e); return nil },
 			Health:  func(time.Time) Health { return r.health },
@@ -162,6 +162,9 @@ func (r *rig) press(keys ...string) {
 		r.send(burstMsg{})
 	}
 }
+
+// agree repeats the digits that the screen asks for.
+func (r *rig) agree() { r.t.Helper(); r.press(strings.Split(r.m.code, "")...) }
 
 // typed is one key with nothing after it.
 func (r *rig) typed(k string) {

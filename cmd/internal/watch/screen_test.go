@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
@@ -200,7 +201,7 @@ func TestPanics(t *testing.T) {
 		r.only("ЧИННЕ")
 	})
 	t.Run("photo", func(t *testing.T) {
-		r := newRig(t, func(c *Config) { c.Device.Photo = func([20]byte) ([]byte, error) { panic(1) } })
+		r := newRig(t, func(c *Config) { c.Device.Photo = func([20]byte) ([]byte, time.Time, error) { panic(1) } })
 		v := accepted()
 		v.Holder.HasPhoto = true
 		r.verdicts["SID1:A"] = v
@@ -324,9 +325,9 @@ func TestNothingPersonalStays(t *testing.T) {
 		"key":      func(r *rig) { r.press(" ") },
 		"time":     func(r *rig) { r.pass(dwell + time.Second) },
 		"escape":   func(r *rig) { r.press("esc") },
-		"guard":    func(r *rig) { r.press("g") },
+		"guard":    func(r *rig) { r.press("g"); r.agree() },
 		"next":     func(r *rig) { r.pass(holdOther); r.scan("https://example.org/"); r.pass(beat) },
-		"quit":     func(r *rig) { r.press("q", "y") },
+		"quit":     func(r *rig) { r.press("q"); r.agree() },
 		"fault":    func(r *rig) { r.send(brokenMsg{"x"}) },
 		"forget":   func(r *rig) { r.m.forget() },
 		"language": func(r *rig) { r.press("l", " ") },
@@ -626,27 +627,89 @@ func TestKeysInBothLayouts(t *testing.T) {
 			t.Errorf("%q: no English:\n%s", k, r.screen())
 		}
 	}
-	for _, yes := range []string{"y", "т", "Т"} {
+	for _, k := range []string{"q", "й", "ctrl+c"} {
 		r := newRig(t)
-		r.press("й")
-		r.has("Завершити зміну?")
-		r.press(yes)
+		r.press(k)
+		r.has("Завершити зміну? Наберіть " + r.m.code)
+		r.agree()
 		if !r.m.quitting {
-			t.Errorf("%q does not quit", yes)
+			t.Errorf("%q does not quit", k)
 		}
 	}
-	for _, no := range []string{"n", "н", "q", " ", "esc"} {
+	for _, k := range []string{"g", "п"} {
 		r := newRig(t)
-		r.press("q", no)
-		if r.m.quitting || r.m.over != overNone {
-			t.Errorf("%q: quitting %v, over %d", no, r.m.quitting, r.m.over)
+		r.press(k)
+		r.has("Заступає інший вартовий? Наберіть " + r.m.code)
+		r.agree()
+		r.has("Хто заступає на зміну?")
+	}
+	for _, no := range []string{"y", "т", "n", "q", " ", "esc", "enter", "ctrl+c"} {
+		for _, k := range []string{"q", "g"} {
+			r := newRig(t)
+			r.press(k, no)
+			if r.m.quitting || r.m.over == overGuard || no != "ctrl+c" && r.m.over != overNone {
+				t.Errorf("%q %q: quitting %v, over %d", k, no, r.m.quitting, r.m.over)
+			}
+			r.pass(asking + time.Second)
+			if r.m.over != overNone {
+				t.Errorf("%q %q: the question stays", k, no)
+			}
 		}
 	}
+	// A small window has room for the digits.
 	r := newRig(t)
-	r.typed("ctrl+c")
+	r.size(leastColumns, leastRows)
+	r.press("q")
+	r.has("Завершити? " + r.m.code)
+	r.verdicts["SID1:A"] = accepted()
+	r.scan("SID1:A")
+	r.press("g")
+	r.has("Інший вартовий? " + r.m.code)
+	// Nobody on duty: nothing to lose.
+	r = newRig(t, func(c *Config) { c.Guard = "" })
 	r.typed("ctrl+c")
 	if !r.m.quitting {
-		t.Error("two Ctrl+C do not quit")
+		t.Error("Ctrl+C does not quit before a guard is named")
+	}
+}
+
+// TestShortCodesEndNoShift: a scanner that ends its texts with no Enter types short codes as a person types keys; no codes
+// change the guard or end the shift (WAT-10).
+func TestShortCodesEndNoShift(t *testing.T) {
+	r := newRig(t)
+	code := func(text string) {
+		for _, c := range text {
+			r.typed(string(c))
+		}
+		r.now = r.now.Add(keyGap + time.Millisecond)
+		r.send(burstMsg{})
+		r.pass(2 * time.Second)
+	}
+	for _, codes := range [][]string{{"g", "Sydorenko"}, {"g", "y", "Sydorenko"}, {"q", "y"}, {"q", "q"}, {"q", "т"}, {"й", "Т"}} {
+		for _, text := range codes {
+			code(text)
+		}
+		r.typed("enter")
+		if r.m.quitting || r.m.guard != "Іваненко" {
+			t.Fatalf("%q: quitting %v, guard %q", codes, r.m.quitting, r.m.guard)
+		}
+		r.press("esc")
+	}
+	for _, k := range []string{"q", "g"} {
+		code(k)
+		wrong := "10"
+		if r.m.code == wrong {
+			wrong = "11"
+		}
+		code(wrong)
+		if r.m.quitting || r.m.over != overNone {
+			t.Errorf("%q: other digits were taken", k)
+		}
+	}
+	r.typed("ctrl+c")
+	r.typed("ctrl+c")
+	if r.m.quitting {
+		t.Error("two control characters end the shift")
 	}
 }
 
@@ -944,12 +1007,15 @@ func TestGuard(t *testing.T) {
 		t.Errorf("event %+v", e)
 	}
 	r.press("g")
+	r.agree()
 	r.send(tea.PasteMsg{Content: "Бойко \u202e\x1b[31m" + strings.Repeat("ю", 10)})
 	r.typed("enter")
 	if !strings.HasPrefix(r.m.guard, "Бойко") || strings.ContainsAny(r.m.guard, "\x1b\u202e") || r.m.counts != [3]int{} {
 		t.Errorf("guard %q, counts %v", r.m.guard, r.m.counts)
 	}
-	r.press("g", "esc")
+	r.press("g")
+	r.agree()
+	r.press("esc")
 	if !strings.HasPrefix(r.m.guard, "Бойко") || r.m.over != overNone {
 		t.Errorf("guard %q after escape", r.m.guard)
 	}
@@ -1000,7 +1066,7 @@ func TestSizes(t *testing.T) {
 			r := newRig(t)
 			r.photos[hash] = data
 			r.size(w, h)
-			for _, over := range []overlay{overNone, overHelp, overGuard, overQuit, overChallenge, overPhoto, overConfirm} {
+			for _, over := range []overlay{overNone, overHelp, overGuard, overQuit, overRelieve, overChallenge, overPhoto, overConfirm} {
 				for i, v := range append(verdicts, verifier.Verdict{}) {
 					r.m.current = nil
 					if i < len(verdicts) {
@@ -1109,6 +1175,7 @@ func TestCard(t *testing.T) {
 	r.send(itemMsg{"ACR122U", Item{Judge: func(Question) verifier.Verdict { panic("x") }}})
 	r.only("ПІДТВЕРДЖЕНО")
 	r.press("g")
+	r.agree()
 	before := len(r.events)
 	r.send(laid(accepted()))
 	if len(r.events) != before {
@@ -1173,6 +1240,14 @@ func TestJournal(t *testing.T) {
 		c.Device.Journal, c.Device.NoJournal = nil, Words{UK: "не ведеться: вимкнено"}
 	})
 	r.has("не ведеться: вимкнено")
+	// A journal may come and go while the screen runs: the device tells.
+	r = newRig(t)
+	for _, why := range []string{"не ведеться: немає набору довіри", ""} {
+		h := r.health
+		h.NoJournal.UK = why
+		r.send(healthMsg(h))
+		r.has("журнал         " + map[bool]string{true: "✔ є", false: "— " + why}[why == ""])
+	}
 }
 
 // TestClockSetBack: a clock that is set back does not keep a verdict on the screen for ever (WAT-05).
@@ -1292,7 +1367,7 @@ func TestAcceptanceEnds(t *testing.T) {
 	t.Run("a phone put away", func(t *testing.T) {
 		r := green(t)
 		r.send(unread)
-		r.pass(inView + time.Second)
+		r.pass(2*inView + time.Second)
 		r.send(unread)
 		r.only("ЧИННЕ")
 	})
@@ -1396,6 +1471,114 @@ func TestFaultBeforeGuard(t *testing.T) {
 	if len(r.asked) > 0 {
 		t.Error("a code was judged with nobody on duty")
 	}
+}
+
+// TestPhotoIsDated: a picture is dated by the pack that it came from, not by the oldest of the device (WAT-12).
+func TestPhotoIsDated(t *testing.T) {
+	r := newRig(t)
+	r.size(100, 40)
+	r.verdicts["SID1:A"] = r.face(accepted(), 1)
+	r.has("світлини", "пакет від "+locale.Date(r.health.Photos))
+	r.scan("SID1:A")
+	r.has("світлина з пакета від " + locale.Date(start.Add(-5*24*time.Hour)))
+	r.lacks(locale.Date(r.health.Photos))
+}
+
+// TestLongNames: what is typed, scanned or pasted as a guard's name takes no memory without bound, and a text that is no name names
+// nobody (WAT-15).
+func TestLongNames(t *testing.T) {
+	for what, text := range map[string]string{"letters": strings.Repeat("ю", 4<<20), "bytes": strings.Repeat("\xff", 1<<20), "controls": strings.Repeat("\x1b", 1<<20), "code": "SID1:" + strings.Repeat("A", 1<<20)} {
+		r := newRig(t, func(c *Config) { c.Guard = "" })
+		for range 3 {
+			r.send(tea.PasteMsg{Content: text})
+			r.send(tea.KeyPressMsg{Code: 'x', Text: text})
+		}
+		if len(r.m.name) > maxTyped || !utf8.ValidString(r.m.name) {
+			t.Errorf("%s: %d bytes are kept", what, len(r.m.name))
+		}
+		r.typed("enter")
+		if r.m.guard != "" {
+			t.Errorf("%s: guard %q", what, r.m.guard)
+		}
+		r.send(tea.PasteMsg{Content: "Бойко"})
+		r.typed("enter")
+		if r.m.guard != "Бойко" {
+			t.Errorf("%s: guard %q after it", what, r.m.guard)
+		}
+	}
+}
+
+// TestHealthHangs: a device that does not say how it is shows as not ready, is asked again, ever more rarely, and the demo root is
+// told before and all the same (WAT-19).
+func TestHealthHangs(t *testing.T) {
+	asked := 0
+	r := newRig(t, func(c *Config) {
+		c.Device.Demo = true
+		c.Device.Health = func(time.Time) Health { asked++; return Health{Demo: true} }
+	})
+	ready := r.m
+	m, err := New(ready.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.after = ready.after
+	m.colors, r.m = colorprofile.ASCII, m
+	r.size(80, 24)
+	hang := func(d time.Duration) { // what follows from the heartbeat is not run: no question is answered
+		for end := r.now.Add(d); r.now.Before(end); r.now = r.now.Add(beat) {
+			before := m.looked
+			m.Update(beatMsg{})
+			if m.looked != before {
+				asked++
+			}
+		}
+	}
+	m.look()
+	r.has("ДЕМОНСТРАЦІЙНИЙ КОРІНЬ")
+	asked = 0
+	hang(healthTerm - time.Second)
+	if asked != 0 || r.word("ГОТОВО") {
+		t.Errorf("asked %d times while it may still answer:\n%s", asked, r.screen())
+	}
+	hang(2 * time.Second)
+	if asked != 1 || !r.word("ГОТОВО") {
+		t.Errorf("asked %d times:\n%s", asked, r.screen())
+	}
+	r.has("ДЕМОНСТРАЦІЙНИЙ КОРІНЬ")
+	r.verdicts["SID1:A"] = accepted()
+	r.scan("SID1:A")
+	r.has("ДЕМОНСТРАЦІЙНИЙ КОРІНЬ")
+	hang(time.Hour)
+	if asked < 7 || asked > 12 {
+		t.Errorf("asked %d times in an hour", asked)
+	}
+	r.send(healthMsg{Code: verifier.Internal})
+	r.has("ДЕМОНСТРАЦІЙНИЙ КОРІНЬ")
+	r.send(healthMsg(Health{}))
+	r.lacks("ДЕМОНСТРАЦІЙНИЙ КОРІНЬ") // another root has been pinned
+	if r.word("ГОТОВО") {
+		t.Error("not ready with an answer")
+	}
+	asked = 0
+	r.now = r.now.Add(-24 * time.Hour) // the clock is set back: looked at once
+	hang(beat)
+	if asked != 1 {
+		t.Errorf("asked %d times after the clock was set back", asked)
+	}
+}
+
+// TestWaitsBehindChallenge: a verdict that waited when a challenge was asked for comes when the challenge is gone (WAT-06).
+func TestWaitsBehindChallenge(t *testing.T) {
+	r := newRig(t)
+	r.size(100, 40)
+	r.verdicts["SID1:A"], r.verdicts["SID1:B"] = unsure(), refused()
+	r.see("SID1:A")
+	r.see("SID1:B")
+	r.press("c")
+	r.has("ЗАПИТ")
+	r.press("esc")
+	r.pass(beat)
+	r.only("ВІДХИЛЕНО")
 }
 
 // TestConfig: a screen without a judge is none.

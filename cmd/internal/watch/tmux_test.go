@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -217,8 +218,11 @@ func TestScreenInATerminal(t *testing.T) {
 			s.scan("\x7f%%% не код ~ {}[] 漢字 ́́́")
 			s.waitWord("ПІДТВЕРДЖЕНО", "Це не код посвідчення")
 			s.key("q")
-			s.waitText("Завершити зміну?")
-			s.key("y")
+			digits := regexp.MustCompile(`Завершити зміну\? Наберіть (\d)(\d)`).FindStringSubmatch(s.waitText("Завершити зміну? Наберіть"))
+			if digits == nil {
+				t.Fatalf("no digits:\n%s", s.screen())
+			}
+			s.key(digits[1], digits[2])
 			s.waitText("КІНЕЦЬ 0")
 			ended := s.waitText("ДО")
 			if strings.Contains(ended, "Гончарук") || !strings.Contains(ended, "чинних 2, відхилених 1, не підтверджених 2") {

@@ -178,8 +178,8 @@ func (m *Model) small() []string {
 			lines = append(lines, wrap(headline+". "+cause+" "+next, m.width, m.height-2)...)
 		}
 	}
-	if m.over == overConfirm {
-		lines[0] = m.confirmWords()
+	if m.over.asks() {
+		lines[0] = m.questionWords()
 	}
 	if len(lines) > m.height-1 {
 		lines = lines[:m.height-1]
@@ -200,8 +200,8 @@ func (m *Model) shortWord(o verifier.Outcome) string {
 // waitingWords says in a few words what the screen waits for.
 func (m *Model) waitingWords() string {
 	switch {
-	case m.over == overQuit:
-		return m.t("Завершити? т — так", "Quit? y — yes")
+	case m.over.asks():
+		return m.questionWords()
 	case m.judging != 0 || m.burst.long():
 		return m.t("читаю код…", "reading…")
 	case m.advice != "":
@@ -282,11 +282,8 @@ func (m *Model) warnings() []string {
 
 // keysLine tells which keys act now.
 func (m *Model) keysLine(p paint) string {
-	if m.over == overQuit {
-		return p.warn.Render(" " + m.t("Завершити зміну? т — так, інша клавіша — ні", "End the shift? y — yes, any other key — no"))
-	}
-	if m.over == overConfirm {
-		return on(p.demo, " "+m.confirmWords()+" ")
+	if m.over.asks() {
+		return on(p.demo, " "+m.questionWords()+" ")
 	}
 	if m.notice != "" {
 		return p.warn.Render(" " + m.notice)
@@ -328,10 +325,22 @@ func (m *Model) keysLine(p paint) string {
 	return p.faint.Render(" " + strings.Join(keys, "  "))
 }
 
-func (m *Model) confirmWords() string {
-	what := m.t("Обличчя — як на світлині ВИЩЕ? Наберіть ", "Is the face that of the photo ABOVE? Type ")
-	if m.plastic {
-		what = m.t("Обличчя — як на ПЛАСТИКУ? Наберіть ", "Is the face that of the PLASTIC card? Type ")
+// questionWords asks the guard to repeat the digits; where room is short, in few words.
+func (m *Model) questionWords() string {
+	short := m.width < smallColumns
+	what, few := "", ""
+	switch {
+	case m.over == overQuit:
+		what, few = m.t("Завершити зміну? Наберіть ", "End the shift? Type "), m.t("Завершити? ", "Quit? ")
+	case m.over == overRelieve:
+		what, few = m.t("Заступає інший вартовий? Наберіть ", "Another guard comes on duty? Type "), m.t("Інший вартовий? ", "Other guard? ")
+	case m.plastic:
+		what, few = m.t("Обличчя — як на ПЛАСТИКУ? Наберіть ", "Is the face that of the PLASTIC card? Type "), m.t("Як на ПЛАСТИКУ? ", "As the PLASTIC? ")
+	default:
+		what, few = m.t("Обличчя — як на світлині ВИЩЕ? Наберіть ", "Is the face that of the photo ABOVE? Type "), m.t("Як на світлині? ", "As the photo? ")
+	}
+	if short {
+		return few + m.code
 	}
 	return what + m.code + m.t(" · ні: Esc", " · no: Esc")
 }
@@ -451,8 +460,8 @@ func (m *Model) body(c *card, columns int, bare bool) []line {
 			level, _, _ = strings.Cut(level, ":")
 		}
 		add(5, p.faint.Render(level))
-		if c.photo != nil && !m.health.Photos.IsZero() {
-			add(1, p.faint.Render(clip(m.t("світлина з пакета від ", "photo of the pack of ")+locale.Date(m.health.Photos), columns)))
+		if c.photo != nil && !c.photo.made.IsZero() {
+			add(1, p.faint.Render(clip(m.t("світлина з пакета від ", "photo of the pack of ")+locale.Date(c.photo.made), columns)))
 		}
 		if h.HasPhoto && c.photo == nil {
 			add(1, p.faint.Render(clip(m.whyNoPhotoOf(c), columns)))
@@ -863,8 +872,10 @@ func (m *Model) deviceLines(p paint) []string {
 	}
 	if m.journal != nil {
 		row(m.t("журнал", "journal"), p.bad.Render("✘ "+m.words(m.journal)))
+	} else if d.Journal == nil {
+		row(m.t("журнал", "journal"), can(false, d.NoJournal.In(m.lang)))
 	} else {
-		row(m.t("журнал", "journal"), can(d.Journal != nil, d.NoJournal.In(m.lang)))
+		row(m.t("журнал", "journal"), can(h.NoJournal == Words{}, h.NoJournal.In(m.lang)))
 	}
 	for _, w := range m.warnings() {
 		lines = append(lines, "  "+p.warn.Render("! "+clip(w, m.width-6)))
