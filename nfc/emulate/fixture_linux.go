@@ -122,6 +122,8 @@ type Fixture struct {
 	exited chan struct{}
 	logs   []string // a file for each time pcscd was started
 	plugs  [2]*Plug // what Insert and Put left in the slots
+	coming [2]*Plug // cards that pcscd has not told of yet
+	silent [2]int   // cards that were there before the running pcscd first looked: it tells of their going only
 }
 
 const runtimeDir = "/run/pcscd"
@@ -222,7 +224,7 @@ func (f *Fixture) StartDaemon() {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	f.logs = append(f.logs, log.Name())
+	f.logs, f.silent = append(f.logs, log.Name()), [2]int{}
 	defer log.Close()
 	daemon := exec.Command(daemonPath(), "--foreground", "--info", "--config", filepath.Join(f.dir, "reader.conf.d"))
 	daemon.Stdout, daemon.Stderr = log, log
@@ -366,7 +368,16 @@ func (f *Fixture) events(slot int) (inserted, removed int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	text := readLogs(f.logs[max(len(f.logs)-1, 0):])
-	return strings.Count(text, "Card inserted into "+f.Reader(slot)+"\n"), strings.Count(text, "Card Removed From "+f.Reader(slot)+"\n")
+	inserted = strings.Count(text, "Card inserted into "+f.Reader(slot)+"\n")
+	// A card that was there when pcscd first looked at the slot is told by its answer to reset alone.
+	if plug := f.coming[slot]; plug != nil && inserted == 0 && f.silent[slot] == 0 && strings.Count(text, "Card ATR: ") > strings.Count(text, "Card inserted into ")+f.silent[0]+f.silent[1] {
+		select {
+		case <-plug.Powered():
+			f.silent[slot] = 1
+		default:
+		}
+	}
+	return inserted + f.silent[slot], strings.Count(text, "Card Removed From "+f.Reader(slot)+"\n")
 }
 
 // Reader gives the name of a slot as programs list it.
@@ -375,6 +386,13 @@ func (f *Fixture) Reader(slot int) string { return f.config.ReaderName(slot) }
 // Address gives where vpcd waits for the card of a slot.
 func (f *Fixture) Address(slot int) string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(firstPort+slot))
+}
+
+// await names the card that is on its way into a slot.
+func (f *Fixture) await(slot int, plug *Plug) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.coming[slot] = plug
 }
 
 // Insert lays a card on the reader and returns when pcscd has told that it is there, mostly within half a second. If the
@@ -388,6 +406,8 @@ func (f *Fixture) Insert(t testing.TB, slot int, device Device) *Plug {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = plug.Remove() }) // a fault of the line is what many tests are about
+	f.await(slot, plug)
+	defer f.await(slot, nil)
 	deadline := time.After(patience)
 	for {
 		if inserted, _ := f.events(slot); inserted > before {
