@@ -487,7 +487,7 @@ func (m *Model) tick(now time.Time) tea.Cmd {
 		cmds = append(cmds, m.enqueue(c, now), m.judge(now))
 	}
 	for key, s := range m.view {
-		if now.Sub(s.last) > foreign || s.ours && now.Sub(s.last) > inView {
+		if now.Before(s.last) || now.Sub(s.last) > foreign || s.ours && now.Sub(s.last) > inView {
 			delete(m.view, key)
 		}
 	}
@@ -870,6 +870,12 @@ func (m *Model) sameHolder(shown, c *card) bool {
 // next puts the first verdict that waits on the screen.
 func (m *Model) next(now time.Time) tea.Cmd {
 	m.leave()
+	for len(m.pending) > 0 && m.pending[0].outcome == verifier.Accept && now.Sub(m.pending[0].at) > dwell {
+		// An acceptance that has waited for so long is nobody's any more who stands there.
+		m.pending[0].wipe()
+		m.pending = append(m.pending[:0:0], m.pending[1:]...)
+		m.lost++
+	}
 	if len(m.pending) == 0 || m.over == overGuard {
 		return nil
 	}
@@ -941,12 +947,15 @@ func (m *Model) press(msg tea.KeyPressMsg, now time.Time) tea.Cmd {
 	}
 	switch {
 	case key.Code == tea.KeyEnter || key.Code == tea.KeyKpEnter || key.Code == tea.KeyTab:
+		few := !m.burst.empty()
 		scan, person := m.burst.pressEnter(now)
 		switch {
 		case scan != "":
 			return m.scanned(scan)
 		case person:
 			return m.act("enter", now)
+		case few:
+			m.shortCode(now)
 		}
 		return nil
 	case key.Text != "" && key.Mod&(tea.ModCtrl|tea.ModAlt|tea.ModMeta|tea.ModSuper|tea.ModHyper) == 0:
@@ -987,8 +996,22 @@ func (m *Model) expire(now time.Time) tea.Cmd {
 		return tea.Batch(cmds...)
 	case utf8.RuneCountInString(keys) == 1:
 		return m.act(keys, now)
+	case keys != "":
+		m.shortCode(now)
 	}
 	return m.rearm()
+}
+
+// shortCode tells of a few keys at once, which mean nothing: a hand scanner has read a code that is too short for a service ID.
+// Its reader has sounded, so nobody else's acceptance stands on.
+func (m *Model) shortCode(now time.Time) {
+	if m.over != overNone {
+		return
+	}
+	if c := m.current; c != nil && outcomeOf(c.verdict()) == verifier.Accept && now.Sub(c.shown) >= holdAccept {
+		m.leave()
+	}
+	m.say(m.t("сканер зчитав короткий код: це не посвідчення", "the scanner has read a short code: that is no service ID"), now)
 }
 
 // act does what a person's key asks for.

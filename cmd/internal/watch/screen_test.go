@@ -1371,6 +1371,25 @@ func TestAcceptanceEnds(t *testing.T) {
 		r.send(unread)
 		r.only("ЧИННЕ")
 	})
+	t.Run("short codes of a hand scanner", func(t *testing.T) {
+		for _, end := range []string{"enter", "tab", ""} {
+			r := green(t)
+			for _, c := range "12345" {
+				r.typed(string(c))
+			}
+			if end != "" {
+				r.typed(end)
+			} else {
+				r.now = r.now.Add(keyGap)
+				r.send(burstMsg{})
+			}
+			r.only("")
+			r.has("короткий код: це не посвідчення")
+			if len(r.asked) != 1 {
+				t.Errorf("%q: %d readings", end, len(r.asked))
+			}
+		}
+	})
 	t.Run("a card", func(t *testing.T) {
 		r := green(t)
 		for range 4 {
@@ -1579,6 +1598,25 @@ func TestWaitsBehindChallenge(t *testing.T) {
 	r.press("esc")
 	r.pass(beat)
 	r.only("ВІДХИЛЕНО")
+	// An acceptance that has waited too long belongs to nobody who stands there now.
+	for _, wait := range []time.Duration{dwell / 2, dwell + beat} {
+		r = newRig(t)
+		r.size(100, 40)
+		r.verdicts["SID1:A"], r.verdicts["SID1:B"] = unsure(), other(1)
+		r.see("SID1:A")
+		r.see("SID1:B")
+		r.press("c")
+		r.pass(wait)
+		r.press("esc")
+		r.pass(beat)
+		if wait < dwell {
+			r.only("ЧИННЕ")
+			continue
+		}
+		r.only("")
+		r.has("НЕ ПЕРЕВІРЕНО кодів: 1")
+		r.lacks("Інша Особа")
+	}
 }
 
 // TestConfig: a screen without a judge is none.
