@@ -78,6 +78,7 @@ func TestOnlineLinkRefused(t *testing.T) {
 		"long id":            replace("00112233", "000112233"),
 		"id in capitals":     replace("aabb", "AAbb"),
 		"id not hex":         replace("aabb", "aagb"),
+		"no slash before id": replace("certificate/0011", "certificatex0011"),
 		"other verb":         replace("/verify/", "/verifx/"),
 		"code in capitals":   replace("8c7d", "8C7D"),
 		"code version 1":     replace("-4d3a", "-1d3a"),
