@@ -19,8 +19,9 @@ endif
 FUZZ_SECONDS ?= 60
 FUZZ_EACH ?= 60
 CRASH_CYCLES ?= 10000
+CARD_SESSIONS ?= 5000
 
-.PHONY: build demo test vectors vectors-check fuzz fuzz-short bench qr-score crash cover clean lint wasm cross test-deps
+.PHONY: build demo test vectors vectors-check fuzz fuzz-short bench qr-score card-test card-chaos crash cover clean lint wasm cross test-deps
 
 build:
 	$(BUILD) -trimpath -o $(BIN)/posvid ./cmd/posvid
@@ -43,6 +44,7 @@ lint:
 	CGO_ENABLED=0 $(GO) vet ./nfc/... ./cmd/...
 	$(GO) vet -tags pcsc ./nfc/... ./cmd/...
 	$(GO) tool staticcheck ./...
+	$(GO) tool staticcheck -tags pcsc ./nfc/... ./cmd/...
 	$(GO) mod tidy -diff
 	$(GO) mod verify
 
@@ -76,6 +78,13 @@ qr-score:
 	$(GO) run ./qr/detect/frames -out $(BIN)/frames -set webcam,1080p,goodlight,paper,screenshot
 	$(GO) run ./qr/detect/score $(BIN)/frames --bar webcam=92 --bar 1080p=94 --bar goodlight=98 --bar paper=99 --bar screenshot=100 \
 		--bar all:false=0 --bar webcam:median_ms=20 --bar webcam:p95_ms=150 --bar webcam:gozxing=33..50 --bar webcam:zbar=38..55
+
+# Cards behind virtual readers, before the real card service, the two programs and card programs of others.
+card-test: test-deps
+	./scripts/card-test
+
+card-chaos: test-deps
+	CI=true POSVID_CARD_SESSIONS=$(CARD_SESSIONS) $(GO) test -tags pcsc -count=1 -parallel 4 -timeout 30m -v -run 'TestCardsChaos|TestCardsTorn' ./cmd/internal/cardpath
 
 crash:
 	$(GO) run -tags crash ./store/crash -cycles $(CRASH_CYCLES)

@@ -66,7 +66,7 @@ type CardAuthority struct {
 
 // NewCardCertificates makes the two certificates of a body's card authority: its own, which signs itself, and the content
 // signer's. ca and content are two P-256 keys. Error: ErrCardAuthority.
-func NewCardCertificates(edrpou, name string, ca, content crypto.MessageSigner, at time.Time) (authority, signer []byte, err error) {
+func NewCardCertificates(edrpou string, ca, content crypto.MessageSigner, at time.Time) (authority, signer []byte, err error) {
 	if err := checkEDRPOU(edrpou); err != nil {
 		return nil, nil, err
 	}
@@ -75,7 +75,8 @@ func NewCardCertificates(edrpou, name string, ca, content crypto.MessageSigner, 
 		return nil, nil, err
 	}
 	subject := func(what string) pkix.Name {
-		return pkix.Name{Country: []string{"UA"}, Organization: []string{cut(name, 64)}, CommonName: what + " " + edrpou,
+		// No name of the body: it would stand four times in every CHUID, and a reader fetches that at each tap.
+		return pkix.Name{Country: []string{"UA"}, CommonName: what + " " + edrpou,
 			ExtraNames: []pkix.AttributeTypeAndValue{{Type: oidOrganisationID, Value: bodyIdentifier(edrpou)}}}
 	}
 	policy, err := x509.ParseOID(cardPolicy)
@@ -353,12 +354,4 @@ func keyIdentifier(k *ecdsa.PublicKey) []byte {
 	}
 	sum := sha1.Sum(point)
 	return sum[:]
-}
-
-// cut shortens a name to at most n characters (ub-organization-name of RFC 5280 is 64).
-func cut(s string, n int) string {
-	if r := []rune(s); len(r) > n {
-		return string(r[:n])
-	}
-	return s
 }

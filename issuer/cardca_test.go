@@ -39,7 +39,7 @@ func cardKey(t *testing.T, role string) crypto.MessageSigner {
 func cardAuthority(t *testing.T) (*issuer.CardAuthority, []byte, []byte) {
 	t.Helper()
 	ca, content := cardKey(t, keys.RoleCardAuthority), cardKey(t, keys.RoleCardContent)
-	root, signer, err := issuer.NewCardCertificates(cardBody, "Тестове міністерство", ca, content, cardTime)
+	root, signer, err := issuer.NewCardCertificates(cardBody, ca, content, cardTime)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +191,7 @@ func TestCardAuthorityIsOne(t *testing.T) {
 	a, root, signer := cardAuthority(t)
 	_, root2, signer2 := cardAuthority(t)
 	ca, content := cardKey(t, keys.RoleCardAuthority), cardKey(t, keys.RoleCardContent)
-	root3, signer3, err := issuer.NewCardCertificates("87654321", "Інший орган", ca, content, cardTime)
+	root3, signer3, err := issuer.NewCardCertificates("87654321", ca, content, cardTime)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,11 +206,11 @@ func TestCardAuthorityIsOne(t *testing.T) {
 		"no certificate":       func() error { _, err := issuer.OpenCardAuthority("87654321", nil, signer3, ca, content); return err },
 		"no keys":              func() error { _, err := issuer.OpenCardAuthority("87654321", root3, signer3, nil, nil); return err },
 		"one key for both": func() error {
-			_, _, err := issuer.NewCardCertificates(cardBody, "Орган", ca, ca, cardTime)
+			_, _, err := issuer.NewCardCertificates(cardBody, ca, ca, cardTime)
 			return err
 		},
 		"ЄДРПОУ of seven digits": func() error {
-			_, _, err := issuer.NewCardCertificates("1234567", "Орган", ca, content, cardTime)
+			_, _, err := issuer.NewCardCertificates("1234567", ca, content, cardTime)
 			return err
 		},
 	} {

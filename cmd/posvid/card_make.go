@@ -149,14 +149,10 @@ func cardInitCommand(env *cli.Env) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		name, err := b.name(ctx)
-		if err != nil {
-			return err
-		}
 		at := env.Now()
 		// What an interrupted run has finished stays.
 		if !have[0] {
-			if err := b.makeCardAuthority(name, passphrase, at); err != nil {
+			if err := b.makeCardAuthority(passphrase, at); err != nil {
 				return err
 			}
 		}
@@ -187,7 +183,7 @@ func cardInitCommand(env *cli.Env) *cobra.Command {
 
 // makeCardAuthority makes both keys and both certificates; the certificate of the authority comes last, so that an
 // interrupted run leaves nothing that looks finished.
-func (b *openBody) makeCardAuthority(name string, passphrase []byte, at time.Time) error {
+func (b *openBody) makeCardAuthority(passphrase []byte, at time.Time) error {
 	if err := os.MkdirAll(b.file("cards"), 0o700); err != nil {
 		return err
 	}
@@ -199,7 +195,7 @@ func (b *openBody) makeCardAuthority(name string, passphrase []byte, at time.Tim
 	if err != nil {
 		return err
 	}
-	root, signer, err := issuer.NewCardCertificates(b.edrpou, name, ca.Certifier(), content.Certifier(), at)
+	root, signer, err := issuer.NewCardCertificates(b.edrpou, ca.Certifier(), content.Certifier(), at)
 	if err != nil {
 		return err
 	}

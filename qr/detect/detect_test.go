@@ -357,6 +357,37 @@ func TestReadTen(t *testing.T) {
 	}
 }
 
+// [QR-11] A sheet of codes is read to its end: the tries that one picture has are not spent on triples across symbols.
+func TestReadCrowd(t *testing.T) {
+	for _, side := range []int{4, 6} {
+		const cell, module = 190, 5.0
+		sc := newScene(side*cell+40, side*cell+40, 215)
+		want := map[string]bool{}
+		for i := range side * side {
+			text := fmt.Sprintf("SID1:CODE %d OF %d", i, side*side)
+			want[text] = true
+			code := symbolOf(t, text, 2, qrcode.Medium)
+			cx, cy := float64(i%side*cell+cell/2+20), float64(i/side*cell+cell/2+20)
+			sc = sc.put(code, 40, 225, at(len(code), cx, cy, module, 3))
+		}
+		sc.blur(1)
+		sc.grain(4) // a photograph of a sheet, which the exact readers leave alone
+		results, err := Read(sc.Gray, Options{MaxCodes: 64})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range results {
+			if !want[r.Text] {
+				t.Errorf("%d codes: a text that is not there", side*side)
+			}
+			delete(want, r.Text)
+		}
+		if len(want) > side*side/12 {
+			t.Errorf("%d of %d codes not read", len(want), side*side)
+		}
+	}
+}
+
 // noCodes are pictures without a code, the worst for searches that pair
 // everything with everything among them.
 func noCodes() map[string]*image.Gray {

@@ -23,5 +23,8 @@ const (
 	maxSpots     = 4096                       // crossings of finder-like runs kept of one view
 	maxConfirmed = 384                        // of them looked at on the grey picture
 	maxFinders   = 160                        // confirmed patterns that are paired
-	maxFits      = 48                         // triples fitted in one look at a picture
+	maxFits      = 48                         // triples fitted in one look at a picture; begins anew with each code of a crowd
+	crowd        = 9                          // finders without a symbol that make three more codes likely
+	nearFinders  = 16                         // nearest finders that a corner of a crowd is paired with
+	maxCorner    = 12                         // cheapest triples kept of one such corner
 )

@@ -96,8 +96,10 @@ func (s *search) look(v *view, how binariser, step int, rung string) {
 		return
 	}
 	s.link()
-	fits := 0
-	for _, t := range triples(s.found, s.links, s.round) {
+	fits, crowded := 0, false
+	corners := triples(s.found, s.links, s.round, false)
+	for i := 0; i < len(corners); i++ {
+		t := corners[i]
 		if s.found[t.a].used || s.found[t.b].used || s.found[t.d].used {
 			continue
 		}
@@ -106,8 +108,26 @@ func (s *search) look(v *view, how binariser, step int, rung string) {
 		}
 		c := s.corners(&t)
 		s.logf(" triple %d %d %d", t.a, t.b, t.d)
-		s.try(&c, rung)
+		if !s.try(&c, rung) || s.waiting() < crowd {
+			continue
+		}
+		// A sheet of codes: corners belong to their neighbours, and each code that is read earns the next its tries.
+		fits = 0
+		if !crowded {
+			crowded, i, corners = true, -1, triples(s.found, s.links, 0, true)
+		}
 	}
+}
+
+// waiting counts the finders that belong to no symbol yet.
+func (s *search) waiting() int {
+	n := 0
+	for i := range s.found {
+		if !s.found[i].used {
+			n++
+		}
+	}
+	return n
 }
 
 // unlink forgets what was measured between a finder and the others.

@@ -80,18 +80,26 @@ func (v *view) contrastAround(x, y, m float64) float32 {
 
 // triples lists the plausible triples, the likeliest first. Only those with a
 // finder of this round are new.
-func triples(found []finder, links [][]link, round int) []triple {
+func triples(found []finder, links [][]link, round int, crowded bool) []triple {
 	var list []triple
+	all := make([]int, len(found))
+	for i := range all {
+		all[i] = i
+	}
 	for a := range found {
 		if found[a].used {
 			continue
 		}
-		for b := range found {
+		begin, near := len(list), all
+		if crowded {
+			near = nearest(found, links[a])
+		}
+		for _, b := range near {
 			lb := &links[a][b]
 			if b == a || found[b].used || lb.n == 0 {
 				continue
 			}
-			for d := range found {
+			for _, d := range near {
 				ld := &links[a][d]
 				if d == a || d == b || found[d].used || ld.n == 0 || max(found[a].round, found[b].round, found[d].round) < round {
 					continue
@@ -113,13 +121,33 @@ func triples(found []finder, links [][]link, round int) []triple {
 					3*(3-found[a].quality-found[b].quality-found[d].quality) +
 					0.002*(lb.n+ld.n) // a triple of near ones rather than across several codes
 				list = append(list, t)
-				if len(list) >= 4*maxTriples {
+				if !crowded && len(list) >= 4*maxTriples {
 					return order(list)
 				}
 			}
 		}
+		if crowded {
+			list = list[:begin+len(cheapest(list[begin:]))]
+		}
 	}
 	return order(list)
+}
+
+// nearest returns the finders with which the corner of these links most likely makes a symbol of a crowd.
+func nearest(found []finder, links []link) []int {
+	var near []int
+	for b := range found {
+		if !found[b].used && links[b].n != 0 {
+			near = append(near, b)
+		}
+	}
+	slices.SortStableFunc(near, func(x, y int) int { return cmp.Compare(links[x].n, links[y].n) })
+	return near[:min(len(near), nearFinders)]
+}
+
+// cheapest puts the triples of one corner in order and keeps the first of them.
+func cheapest(list []triple) []triple {
+	return order(list)[:min(len(list), maxCorner)]
 }
 
 func order(list []triple) []triple {
