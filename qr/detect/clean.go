@@ -16,6 +16,7 @@ type clean struct {
 	*grey
 	threshold byte // a pixel at or below is black
 	negative  bool // the symbol is light on dark
+	late      func() bool
 }
 
 func (c clean) dark(x, y int) bool {
@@ -24,7 +25,7 @@ func (c clean) dark(x, y int) bool {
 
 // newClean sets the threshold midway between the darkest and lightest pixel;
 // ok is false for a picture without contrast.
-func newClean(g *grey, negative bool) (c clean, ok bool) {
+func newClean(g *grey, negative bool, late func() bool) (c clean, ok bool) {
 	lo, hi := byte(255), byte(0)
 	for _, v := range g.pix {
 		lo, hi = min(lo, v), max(hi, v)
@@ -32,7 +33,7 @@ func newClean(g *grey, negative bool) (c clean, ok bool) {
 	if hi-lo < 32 {
 		return clean{}, false
 	}
-	return clean{grey: g, threshold: lo + (hi-lo)/2, negative: negative}, true
+	return clean{grey: g, threshold: lo + (hi-lo)/2, negative: negative, late: late}, true
 }
 
 // grid places a symbol in a picture: its upper left corner, and the vectors
@@ -192,12 +193,15 @@ type centre struct {
 	hits         float64
 }
 
-// centres finds the finder patterns: dark and light runs of 1:1:3:1:1 modules
+// centres finds the finder patterns, until late: dark and light runs of 1:1:3:1:1 modules
 // along a row and down a column.
 func (c clean) centres() []centre {
 	var found []centre
 	edges := make([]int, 0, c.w+2)
 	for y := range c.h {
+		if y%8 == 7 && c.late() {
+			break
+		}
 		// edges[i] is where run i begins; even runs are light.
 		edges = append(edges[:0], 0)
 		dark := false
@@ -306,7 +310,7 @@ func (c clean) symbols(rung string) (results []Result, left int) {
 				if !corner(found[a], found[b], found[d]) {
 					continue
 				}
-				if triples++; triples > maxTriples {
+				if triples++; triples > maxTriples || c.late() {
 					return results, unused(used)
 				}
 				r, ok := c.fit(found[a], found[b], found[d])

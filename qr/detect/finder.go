@@ -220,10 +220,14 @@ func likeFinder(r *[5]int) (m float64, ok bool) {
 	return m, true
 }
 
-// spots scans every step-th row for finder patterns of both colours.
-func (v *view) spots(step int, edges []int32) ([]spot, []int32) {
+// spots scans every step-th row, until late, for finder patterns of both
+// colours.
+func (v *view) spots(step int, edges []int32, late func() bool) ([]spot, []int32) {
 	var found []spot
 	for y := step / 2; y < v.h; y += step {
+		if y%4 < step && late() {
+			break
+		}
 		edges = v.edges(y, edges[:0])
 		// Run i lies between edges i and i+1; run 0 is light, if empty.
 		for i := 0; i+5 < len(edges); i++ {
@@ -546,12 +550,16 @@ func (v *view) confirm(s spot) (finder, bool) {
 	}, true
 }
 
-// finders returns the confirmed finder patterns of a view, best first.
-func (v *view) finders(step int, edges []int32) ([]finder, []int32) {
-	spots, edges := v.spots(step, edges)
+// finders returns the confirmed finder patterns of a view, those seen until
+// late.
+func (v *view) finders(step int, edges []int32, late func() bool) ([]finder, []int32) {
+	spots, edges := v.spots(step, edges, late)
 	slices.SortStableFunc(spots, func(a, b spot) int { return cmp.Compare(b.hits, a.hits) })
 	var found []finder
-	for _, s := range spots[:min(len(spots), maxConfirmed)] {
+	for i, s := range spots[:min(len(spots), maxConfirmed)] {
+		if i%32 == 31 && late() {
+			break
+		}
 		f, ok := v.confirm(s)
 		if !ok {
 			continue

@@ -26,7 +26,7 @@ func climbWith(s *search, g *grey, opt Options) (_ *search, results []Result, br
 	left := 0
 	cleanly := func(pureRung, rung string, negative bool) {
 		try(rung, func() {
-			c, ok := newClean(g, negative)
+			c, ok := newClean(g, negative, s.late)
 			if !ok {
 				return
 			}
@@ -56,6 +56,11 @@ func climbWith(s *search, g *grey, opt Options) (_ *search, results []Result, br
 	results = s.results
 	if len(results) == 0 && !grainy && !s.late() {
 		cleanly("clean-inverted", "clean-inverted", true)
+	}
+	if len(results) == 0 {
+		s.results = nil
+		try("oblique", s.oblique)
+		results = s.results
 	}
 	return s, results, broken
 }

@@ -17,6 +17,7 @@ type search struct {
 	found   []finder
 	links   [][]link
 	round   int
+	paired  int // the round after which pairs were tried last
 	edges   []int32
 	clues   []clue
 	patch   []float32
@@ -26,14 +27,16 @@ type search struct {
 	results []Result
 
 	attempts []attempt
-	work     int // modules judged so far
-	bends    int // symbols tried as bent
+	fits     int     // triples fitted in one look
+	least    float64 // quality of a finder pattern that is paired
+	work     int     // modules judged so far
+	bends    int     // symbols tried as bent
 
 	trace func(format string, args ...any) // nil but in tests
 }
 
 func newSearch(g *grey, deadline time.Time) *search {
-	s := &search{base: g, deadline: deadline, patch: make([]float32, (4*maxRadius+9)*(4*maxRadius+9))}
+	s := &search{base: g, deadline: deadline, fits: maxFits, least: minQuality, patch: make([]float32, (4*maxRadius+9)*(4*maxRadius+9))}
 	for scale := 1.0; g != nil && (scale == 1 || min(g.w, g.h) >= 24 && max(g.w, g.h) >= 60); scale *= 2 {
 		s.views = append(s.views, &view{grey: g, scale: scale})
 		g = g.halved()
@@ -69,9 +72,12 @@ func (s *search) viewFor(module float64) *view {
 // look finds the finder patterns of one view and tries the triples that they
 // make with each other and with those of other views.
 func (s *search) look(v *view, how binariser, step int, rung string) {
+	if s.late() {
+		return
+	}
 	v.setThresholds(how)
 	var list []finder
-	list, s.edges = v.finders(step, s.edges)
+	list, s.edges = v.finders(step, s.edges, s.late)
 	s.round++
 	fresh := 0
 	for _, f := range list {
@@ -84,7 +90,7 @@ func (s *search) look(v *view, how binariser, step int, rung string) {
 			}
 			continue
 		}
-		if len(s.found) >= maxFinders || s.inside(f.c) {
+		if len(s.found) >= maxFinders || f.quality < s.least || s.inside(f.c) {
 			continue
 		}
 		s.found = append(s.found, f)
@@ -103,7 +109,7 @@ func (s *search) look(v *view, how binariser, step int, rung string) {
 		if s.found[t.a].used || s.found[t.b].used || s.found[t.d].used {
 			continue
 		}
-		if fits++; fits > maxFits || s.late() {
+		if fits++; fits > s.fits || s.late() {
 			break
 		}
 		c := s.corners(&t)
@@ -148,10 +154,16 @@ func (s *search) link() {
 	for len(s.links) < n {
 		s.links = append(s.links, nil)
 	}
+	late := false
 	for a := range n {
+		late = late || s.late()
 		for b := len(s.links[a]); b < n; b++ {
 			var l link
-			if b != a && !s.found[a].used && !s.found[b].used {
+			switch {
+			case late || b == a || s.found[a].used || s.found[b].used:
+			case b < a: // the same, seen from the other end
+				l = s.links[b][a].turned()
+			default:
 				l = linkOf(&s.found[a], &s.found[b])
 			}
 			s.links[a] = append(s.links[a], l)
@@ -324,7 +336,8 @@ func (c *corners) fit(size int, v *view) symbolFit {
 
 // pairs tries symbols of which two finder patterns are seen: the third is cut
 // off by the picture's border, covered or glaring. Either side of the line
-// between them may hold the symbol, and either of them be the corner.
+// between them may hold the symbol, and either of them be the corner. Pairs that
+// were tried before are left out.
 func (s *search) pairs(rung string) {
 	type pair struct {
 		p, q int
@@ -334,12 +347,13 @@ func (s *search) pairs(rung string) {
 	for p := range s.found {
 		for q := range s.found {
 			a, b := &s.found[p], &s.found[q]
-			if p == q || a.used || b.used || s.links[p][q].n == 0 || min(a.quality, b.quality) < pairQuality {
+			if p == q || a.used || b.used || max(a.round, b.round) <= s.paired || s.links[p][q].n == 0 || min(a.quality, b.quality) < pairQuality {
 				continue
 			}
 			list = append(list, pair{p, q, 2 - a.quality - b.quality + math.Abs(math.Log(a.m/b.m))})
 		}
 	}
+	s.paired = s.round
 	slices.SortStableFunc(list, func(x, y pair) int { return cmp.Compare(x.cost, y.cost) })
 	for _, t := range list[:min(len(list), maxPairs)] {
 		p, q := &s.found[t.p], &s.found[t.q]
@@ -391,6 +405,9 @@ func (s *search) decode(f *symbolFit, l *layout, light bool) (msg message, mirro
 		}
 		s.sampler.sample(f, light)
 		for i, strength := range [4]float32{0.25, 0.9, 2.2, 0} {
+			if s.late() {
+				return msg, false, false
+			}
 			m := s.sampler.judge(f.size, strength)
 			if i == 0 {
 				miss := fixedMisfit(m, f.seen)

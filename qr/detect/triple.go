@@ -44,6 +44,9 @@ func linkOf(p, q *finder) link {
 	return link{n: n, from: from, to: to}
 }
 
+// turned is the link from the second finder pattern to the first.
+func (l link) turned() link { return link{n: l.n, from: l.to, to: l.from} }
+
 // pitchTowards measures the module along a direction through the pattern, on
 // both sides of its centre.
 func (f *finder) pitchTowards(d Point) (float64, bool) {
@@ -150,8 +153,21 @@ func cheapest(list []triple) []triple {
 	return order(list)[:min(len(list), maxCorner)]
 }
 
+// order sorts triples in place; of equal costs the first stays first.
 func order(list []triple) []triple {
-	slices.SortStableFunc(list, func(x, y triple) int { return cmp.Compare(x.cost, y.cost) })
+	type place struct {
+		cost float64
+		at   int
+	}
+	places := make([]place, len(list)) // quicker to sort than the triples
+	for i, t := range list {
+		places[i] = place{t.cost, i}
+	}
+	slices.SortFunc(places, func(x, y place) int { return cmp.Or(cmp.Compare(x.cost, y.cost), cmp.Compare(x.at, y.at)) })
+	before := slices.Clone(list)
+	for i, p := range places {
+		list[i] = before[p.at]
+	}
 	return list
 }
 
