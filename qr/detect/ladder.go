@@ -54,7 +54,11 @@ func climbWith(s *search, g *grey, opt Options) (_ *search, results []Result, br
 	s.results = results
 	try("photo", s.photo)
 	results = s.results
-	if len(results) == 0 && !grainy && !s.late() {
+	// A pattern on the modules, of print or of a screen, may look like grain.
+	if len(results) == 0 && grainy && !s.late() {
+		cleanly("pure", "clean", false)
+	}
+	if len(results) == 0 && !s.late() {
 		cleanly("clean-inverted", "clean-inverted", true)
 	}
 	if len(results) == 0 {

@@ -3,7 +3,6 @@ package detect
 import (
 	"errors"
 	"fmt"
-	"image"
 	"math"
 	"testing"
 	"time"
@@ -102,39 +101,5 @@ func TestSqueezed(t *testing.T) {
 	}
 	if got := (&grey{w: 4, h: 1, pix: make([]byte, 4)}).squeezed(false); got != nil {
 		t.Errorf("one row at half its height: %+v", got)
-	}
-}
-
-// [QR-07] A deadline is looked at within a pass over the picture, not only
-// between two of them.
-func TestDeadlineWithinAPass(t *testing.T) {
-	code := symbolOf(t, textFor(8), 8, qrcode.Medium)
-	img := image.NewGray(image.Rect(0, 0, 500, 500))
-	copy(img.Pix, newScene(500, 500, 120).put(code, 40, 190, at(len(code), 250, 250, 8, 0)).Pix)
-	g := greyOf(img)
-	v := &view{grey: g, scale: 1}
-	v.setThresholds(byBoth)
-	// late turns true at the given call.
-	after := func(calls int) func() bool {
-		return func() bool { calls--; return calls < 0 }
-	}
-	all, _ := v.finders(1, nil, after(1<<30))
-	none, _ := v.finders(1, nil, after(0))
-	part, _ := v.spots(1, nil, after(v.h/8))
-	if len(all) < 3 || len(none) != 0 || len(part) == 0 {
-		t.Errorf("%d finders without a deadline, %d when it is past, %d spots in half of the time; want 3 or more, 0, some", len(all), len(none), len(part))
-	}
-	for _, s := range part {
-		if s.y > 0.7*float64(v.h) {
-			t.Errorf("a spot in row %.0f of %d, though time was up midway", s.y, v.h)
-		}
-	}
-	c, ok := newClean(g, false, after(1<<30))
-	if !ok || len(c.centres()) < 3 {
-		t.Fatal("the clean picture has no finder patterns")
-	}
-	c.late = after(0)
-	if got := c.centres(); len(got) != 0 {
-		t.Errorf("clean: %d centres after the deadline, want 0", len(got))
 	}
 }
