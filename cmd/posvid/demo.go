@@ -790,7 +790,7 @@ func (d *demo) ending() error {
 		"export POSVID_DIR=" + dir + " POSVID_PASSPHRASE=" + demoPassphrase,
 		"bin/posvid wallet qr taras --face full --watch",
 		"bin/posvid verify qr --text \"$(bin/posvid wallet qr taras --print-text)\"",
-		"bin/posvid photos --body " + hrdata.MinistryEDRPOU + " -o " + filepath.Join(dir, "photos.sidp") + " && bin/posvid verify photos install " + filepath.Join(dir, "photos.sidp"),
+		"bin/posvid photos --body " + hrdata.MinistryEDRPOU + " -o " + filepath.Join(dir, "photos.pack") + " && bin/posvid verify photos install " + filepath.Join(dir, "photos.pack"),
 		"bin/posvid verify watch --guard Іваненко",
 		"bin/posvid list --body " + hrdata.CouncilEDRPOU,
 		"bin/posvid inspect " + filepath.Join(dir, "bundle.sidb"),
