@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"image"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -98,5 +99,34 @@ func TestReadGrainyClean(t *testing.T) {
 	}
 	if cleanly == 0 {
 		t.Error("no picture needed the clean steps")
+	}
+}
+
+// [QR-07] A page of text has hundreds of chance likenesses; few of them are
+// paired once the first triples were fitted in vain.
+func TestDoubtfulFindersAreLeftOut(t *testing.T) {
+	if raceEnabled {
+		t.Skip("one goroutine; the race detector has nothing to see")
+	}
+	sc := newScene(1280, 720, 100)
+	page := noCodes()["page of text"]
+	for y := range 720 {
+		for x := range 1280 {
+			sc.Pix[y*1280+x] = page.Pix[y%476*640+x%640]
+		}
+	}
+	g := greyOf(sc.blur(1).grain(6).Gray)
+	s := newSearch(g, time.Time{})
+	fitted := 0
+	s.trace = func(format string, _ ...any) {
+		if strings.HasPrefix(format, " triple") {
+			fitted++
+		}
+	}
+	if _, results, err := climbWith(s, g, Options{}); len(results) != 0 || err != nil {
+		t.Fatalf("%d results, %v", len(results), err)
+	}
+	if fitted < maxDoubtful || fitted > 3*maxDoubtful {
+		t.Errorf("%d triples fitted, want %d to %d", fitted, maxDoubtful, 3*maxDoubtful)
 	}
 }

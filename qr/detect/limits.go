@@ -26,6 +26,8 @@ const (
 	maxFits        = 48                         // triples fitted in one look at a picture; begins anew with each code of a crowd
 	obliqueQuality = 0.6                        // of a finder pattern of a squeezed picture that is paired
 	maxObliqueFits = 12                         // triples fitted in one look at a squeezed picture
+	maxDoubtful    = 64                         // triples fitted in vain, after which only good finder patterns make triples
+	doubtQuality   = 0.55                       // of these: text and textures make hundreds of worse ones
 	crowd          = 9                          // finders without a symbol that make three more codes likely
 	nearFinders    = 16                         // nearest finders that a corner of a crowd is paired with
 	maxCorner      = 12                         // cheapest triples kept of one such corner

@@ -28,7 +28,8 @@ type search struct {
 
 	attempts []attempt
 	fits     int     // triples fitted in one look
-	least    float64 // quality of a finder pattern that is paired
+	least    float64 // quality of a finder pattern that makes triples
+	tries    int     // triples fitted without a code read since
 	work     int     // modules judged so far
 	bends    int     // symbols tried as bent
 
@@ -103,11 +104,15 @@ func (s *search) look(v *view, how binariser, step int, rung string) {
 	}
 	s.link()
 	fits, crowded := 0, false
-	corners := triples(s.found, s.links, s.round, false)
+	corners := triples(s.found, s.links, s.round, s.least, false)
 	for i := 0; i < len(corners); i++ {
 		t := corners[i]
-		if s.found[t.a].used || s.found[t.b].used || s.found[t.d].used {
+		a, b, d := &s.found[t.a], &s.found[t.b], &s.found[t.d]
+		if a.used || b.used || d.used || min(a.quality, b.quality, d.quality) < s.least {
 			continue
+		}
+		if s.tries++; s.tries > maxDoubtful {
+			s.least = max(s.least, doubtQuality)
 		}
 		if fits++; fits > s.fits || s.late() {
 			break
@@ -118,9 +123,9 @@ func (s *search) look(v *view, how binariser, step int, rung string) {
 			continue
 		}
 		// A sheet of codes: corners belong to their neighbours, and each code that is read earns the next its tries.
-		fits = 0
+		fits, s.tries = 0, 0
 		if !crowded {
-			crowded, i, corners = true, -1, triples(s.found, s.links, 0, true)
+			crowded, i, corners = true, -1, triples(s.found, s.links, 0, s.least, true)
 		}
 	}
 }
@@ -160,7 +165,7 @@ func (s *search) link() {
 		for b := len(s.links[a]); b < n; b++ {
 			var l link
 			switch {
-			case late || b == a || s.found[a].used || s.found[b].used:
+			case late || b == a || s.found[a].used || s.found[b].used || min(s.found[a].quality, s.found[b].quality) < s.least:
 			case b < a: // the same, seen from the other end
 				l = s.links[b][a].turned()
 			default:

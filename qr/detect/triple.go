@@ -82,15 +82,15 @@ func (v *view) contrastAround(x, y, m float64) float32 {
 }
 
 // triples lists the plausible triples, the likeliest first. Only those with a
-// finder of this round are new.
-func triples(found []finder, links [][]link, round int, crowded bool) []triple {
+// finder of this round are new; finders below the least quality make none.
+func triples(found []finder, links [][]link, round int, least float64, crowded bool) []triple {
 	var list []triple
 	all := make([]int, len(found))
 	for i := range all {
 		all[i] = i
 	}
 	for a := range found {
-		if found[a].used {
+		if found[a].used || found[a].quality < least {
 			continue
 		}
 		begin, near := len(list), all
@@ -99,12 +99,12 @@ func triples(found []finder, links [][]link, round int, crowded bool) []triple {
 		}
 		for _, b := range near {
 			lb := &links[a][b]
-			if b == a || found[b].used || lb.n == 0 {
+			if b == a || found[b].used || found[b].quality < least || lb.n == 0 {
 				continue
 			}
 			for _, d := range near {
 				ld := &links[a][d]
-				if d == a || d == b || found[d].used || ld.n == 0 || max(found[a].round, found[b].round, found[d].round) < round {
+				if d == a || d == b || found[d].used || found[d].quality < least || ld.n == 0 || max(found[a].round, found[b].round, found[d].round) < round {
 					continue
 				}
 				if ld.n > 1.5*lb.n || lb.n > 1.5*ld.n {
