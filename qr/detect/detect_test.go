@@ -357,7 +357,7 @@ func TestReadTen(t *testing.T) {
 	}
 }
 
-// [QR-11] A sheet of codes is read to its end: the tries that one picture has are not spent on triples across symbols.
+// A sheet of codes is read to its end: the tries that one picture has are not spent on triples across symbols.
 func TestReadCrowd(t *testing.T) {
 	for _, side := range []int{4, 6} {
 		const cell, module = 190, 5.0
