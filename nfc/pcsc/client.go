@@ -53,7 +53,7 @@ type Reader struct {
 	events      uint32 // how often a card came or went, as the service counts
 }
 
-// Client reads cards. It remembers which readers carry only short frames. It is safe for parallel use; on one reader
+// Client reads cards. It remembers which readers carry only short frames. It is safe for parallel use; in one process
 // reads follow each other.
 type Client struct {
 	system  system

@@ -12,6 +12,9 @@ import (
 // errNarrow says that a long frame was lost and the read should be tried with shorter ones. It never leaves this package.
 var errNarrow = errors.New("the reader loses long frames")
 
+// reading holds the turn of the read under way in this process.
+var reading = make(chan struct{}, 1)
+
 // Read opens the card on a reader and calls fn with it, inside one transaction: no other program gets a command in
 // between. Afterwards the card is reset, which ends every selection and security status.
 //
@@ -19,9 +22,18 @@ var errNarrow = errors.New("the reader loses long frames")
 // more, with a new card, at most twice for resets and once for frames. It must keep nothing of an earlier call. All calls
 // together have the time of one card. A busy reader is tried for three seconds first.
 //
+// One process reads one card at a time, whatever the client: libpcsclite (seen in 1.9.9) looks a handle up in the tables of all
+// connections of the process, and may crash when another one is just changing its own.
+//
 // The error is that of fn, or a *Error when the way to the card failed; a failure during fn counts even when fn gave nil, so no
 // result is ever of a card that was not there to the end. It is that of ctx when ctx ended.
 func (c *Client) Read(ctx context.Context, reader string, fn func(ctx context.Context, card nfc.Card) error) error {
+	select {
+	case reading <- struct{}{}:
+		defer func() { <-reading }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	command, whole := c.options.Command, c.options.Card
 	if command <= 0 {
 		command = nfc.CommandDeadline
