@@ -422,7 +422,7 @@ func vectors(tb testing.TB) string {
 	tb.Helper()
 	dir := os.Getenv("POSVID_VECTORS")
 	if dir == "" {
-		dir = "../../shared/vectors"
+		dir = filepath.Join("..", "..", "shared", "vectors")
 	} else if !filepath.IsAbs(dir) {
 		dir = filepath.Join("..", dir)
 	}

@@ -317,7 +317,7 @@ func vectors(t testing.TB, folder string) string {
 	t.Helper()
 	root := os.Getenv("POSVID_VECTORS")
 	if root == "" {
-		root = "../../../shared/vectors"
+		root = filepath.Join("..", "..", "..", "shared", "vectors")
 	}
 	path := filepath.Join(root, folder)
 	if _, err := os.Stat(path); err != nil {

@@ -51,29 +51,6 @@ func TestEveryTroubleHasTexts(t *testing.T) {
 	}
 }
 
-// TestStub is about the build of this test: without the tag it reads no cards and says how to get one that does.
-func TestStub(t *testing.T) {
-	if Built {
-		t.Skip("this build reads cards")
-	}
-	c := New(Options{})
-	_, errReaders := c.Readers(t.Context())
-	_, errPresent := c.Present(t.Context())
-	_, errWait := c.Wait(t.Context(), nil)
-	for name, err := range map[string]error{
-		"Readers": errReaders, "Present": errPresent, "Wait": errWait, "WaitRemoved": c.WaitRemoved(t.Context(), acr),
-		"Read": c.Read(t.Context(), acr, func(context.Context, nfc.Card) error { t.Error("a card was opened"); return nil }),
-	} {
-		var e *Error
-		if !errors.As(err, &e) || e.Trouble != NotBuilt || !strings.Contains(err.Error(), "tag pcsc") {
-			t.Errorf("%s: %v", name, err)
-		}
-		if _, remedy := e.Text("en"); !strings.Contains(remedy, "-tags pcsc") {
-			t.Errorf("%s: %q", name, remedy)
-		}
-	}
-}
-
 func TestPresent(t *testing.T) {
 	card := func(name string, flags uint32) *fakeReader {
 		return &fakeReader{name: name, flags: flags, card: ok, atr: []byte{0x3B, 0x80, 0x80, 0x01, 0x01}}
