@@ -27,7 +27,7 @@ var layers = [][]string{
 	{"verifier", "wallet"},
 	{"verifier/card", "issuer", "checkpoint", "nfc/pcsc", "crypto/hsm"},
 	{"store"},
-	{"service", "web"},
+	{"service", "service/...", "web", "web/..."},
 	{"cmd/...", "testvectors/gen/...", "nfc/emulate", "qr/detect/frames", "qr/detect/score", "qr/detect/internal/...", "store/crash", "scripts/..."},
 }
 

@@ -15,6 +15,9 @@ import (
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
+//go:embed service/migrations/*.sql
+var serviceFiles embed.FS
+
 // migration is one numbered schema step: "0001_core.sql" is version 1.
 type migration struct {
 	version int
@@ -50,8 +53,8 @@ func migrations(files fs.FS) ([]migration, error) {
 
 // migrate applies the missing steps in one transaction, so that a crash leaves the old schema or the new.
 // A step already applied must be byte for byte the one this program carries.
-func migrate(ctx context.Context, c *sql.Conn) (err error) {
-	steps, err := migrations(migrationFiles)
+func migrate(ctx context.Context, c *sql.Conn, files fs.FS) (err error) {
+	steps, err := migrations(files)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -80,6 +81,11 @@ const busyTimeoutMS = 10_000
 // Open opens the database file at path, creates it when it is missing and brings its schema up to date.
 // The folder must exist. Errors: ErrDamaged, ErrNewer, ErrBusy, ErrDiskFull, ErrIO.
 func Open(path string, o Options) (*Store, error) {
+	return openFile(path, o, migrationFiles)
+}
+
+// openFile is Open with the steps of a schema.
+func openFile(path string, o Options, steps fs.FS) (*Store, error) {
 	if path == "" {
 		return nil, errors.New("store: open: want a file path, got an empty one")
 	}
@@ -112,7 +118,7 @@ func Open(path string, o Options) (*Store, error) {
 		s.writeDB.Close()
 		return nil, named("open", err)
 	}
-	if err := s.prepareFile(ctx, w, o); err != nil {
+	if err := s.prepareFile(ctx, w, o, steps); err != nil {
 		w.close()
 		s.writeDB.Close()
 		return nil, err
@@ -142,7 +148,7 @@ func Open(path string, o Options) (*Store, error) {
 	return s, nil
 }
 
-func (s *Store) prepareFile(ctx context.Context, w *conn, o Options) error {
+func (s *Store) prepareFile(ctx context.Context, w *conn, o Options, steps fs.FS) error {
 	var mode string
 	if err := w.c.QueryRowContext(ctx, "PRAGMA journal_mode=WAL").Scan(&mode); err != nil {
 		return named("open", err)
@@ -155,7 +161,7 @@ func (s *Store) prepareFile(ctx context.Context, w *conn, o Options) error {
 			return named("open", err)
 		}
 	}
-	return migrate(ctx, w.c)
+	return migrate(ctx, w.c, steps)
 }
 
 func dsn(path string, readOnly bool) string {

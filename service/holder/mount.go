@@ -1,0 +1,7 @@
+// Package holder is a part of the web service.
+package holder
+
+import "github.com/posvid/posvid/service"
+
+// Mount adds the part's routes and jobs.
+func Mount(s *service.Server) error { return nil }

@@ -1,0 +1,89 @@
+package service
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+// Problem is an error as a caller sees it (RFC 9457): one name, one cause, one next step, in the caller's language. It never
+// holds personal data, nor the cause of a fault inside.
+type Problem struct {
+	Status int    // HTTP status
+	Code   string // the error's name: lower-case words with hyphens, never translated
+	UK, EN string // what is wrong
+	NextUK string // what to do
+	NextEN string
+	cause  error // for the log's code only
+}
+
+// NewProblem makes a problem.
+func NewProblem(status int, code, uk, en, nextUK, nextEN string) *Problem {
+	return &Problem{Status: status, Code: code, UK: uk, EN: en, NextUK: nextUK, NextEN: nextEN}
+}
+
+// Error is the code and the English text.
+func (p *Problem) Error() string { return fmt.Sprintf("service: %s [%s]", p.EN, p.Code) }
+
+// Unwrap is the cause, which callers never see.
+func (p *Problem) Unwrap() error { return p.cause }
+
+// Because is the same problem with a cause, so that errors.Is finds it.
+func (p *Problem) Because(err error) *Problem {
+	q := *p
+	q.cause = err
+	return &q
+}
+
+// GetStatus is the HTTP status (huma.StatusError).
+func (p *Problem) GetStatus() int { return p.Status }
+
+// Problems of the frame.
+var (
+	NotFound      = NewProblem(http.StatusNotFound, "not-found", "Такої сторінки немає.", "There is no such page.", "Перевірте адресу.", "Check the address.")
+	NotLoggedIn   = NewProblem(http.StatusUnauthorized, "not-logged-in", "Потрібен вхід.", "You have to log in.", "Увійдіть.", "Log in.")
+	Forbidden     = NewProblem(http.StatusForbidden, "forbidden", "У вас немає права на це.", "You have no right to do this.", "Зверніться до адміністратора органу.", "Ask the administrator of the body.")
+	SecondFactor  = NewProblem(http.StatusForbidden, "second-factor", "Потрібен ключ доступу.", "A passkey is needed.", "Підтвердьте вхід ключем доступу.", "Confirm with your passkey.")
+	Limited       = NewProblem(http.StatusTooManyRequests, "rate-limited", "Забагато запитів.", "Too many requests.", "Зачекайте хвилину.", "Wait a minute.")
+	Overloaded    = NewProblem(http.StatusServiceUnavailable, "overloaded", "Служба перевантажена.", "The service is overloaded.", "Повторіть за кілька секунд.", "Try again in a few seconds.")
+	CrossOrigin   = NewProblem(http.StatusForbidden, "cross-origin", "Запит прийшов з іншого сайту.", "The request came from another site.", "Відкрийте сторінку служби і повторіть.", "Open the service's own page and try again.")
+	TooLarge      = NewProblem(http.StatusRequestEntityTooLarge, "too-large", "Запит завеликий.", "The request is too large.", "Надішліть менший файл.", "Send a smaller file.")
+	BadRequest    = NewProblem(http.StatusBadRequest, "bad-request", "Запит не прочитано.", "The request cannot be read.", "Перевірте надіслане.", "Check what was sent.")
+	Internal      = NewProblem(http.StatusInternalServerError, "internal", "Щось зламалося у службі.", "Something broke in the service.", "Повторіть; якщо не допоможе, скажіть адміністратору номер запиту.", "Try again; if it stays, tell the administrator the request number.")
+	UnknownBody   = NewProblem(http.StatusNotFound, "unknown-body", "Такого органу тут немає.", "There is no such body here.", "Перевірте код ЄДРПОУ.", "Check the ЄДРПОУ code.")
+	BundleMissing = NewProblem(http.StatusServiceUnavailable, "no-bundle", "Набору довіри ще немає.", "There is no trust bundle yet.", "Технічний адміністратор має встановити його.", "The trust operator has to install it.")
+)
+
+// problemJSON is the body of an answer of type application/problem+json.
+type problemJSON struct {
+	Type     string `json:"type" doc:"about:blank: the code says what it is"`
+	Title    string `json:"title" doc:"what is wrong, in the caller's language"`
+	Status   int    `json:"status"`
+	Detail   string `json:"detail,omitempty" doc:"what to do next"`
+	Code     string `json:"code" doc:"the error's name, never translated"`
+	Instance string `json:"instance,omitempty" doc:"number of the request in the service's log"`
+}
+
+// problemOf is the problem behind an error; Internal for whatever has no name.
+func problemOf(err error) *Problem {
+	var p *Problem
+	if errors.As(err, &p) {
+		return p
+	}
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return TooLarge.Because(err)
+	}
+	return Internal.Because(err)
+}
+
+// json is the problem in one language.
+func (p *Problem) json(lang, request string) []byte {
+	title, next := p.UK, p.NextUK
+	if lang == "en" {
+		title, next = p.EN, p.NextEN
+	}
+	out, _ := json.Marshal(problemJSON{Type: "about:blank", Title: title, Status: p.Status, Detail: next, Code: p.Code, Instance: request}) // texts always encode
+	return out
+}

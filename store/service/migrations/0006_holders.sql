@@ -1,0 +1,1 @@
+-- Wallets' own records.
