@@ -17,7 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
@@ -315,18 +314,16 @@ func (p *Page) Overflow() int {
 // Offline cuts the tab and the service workers of its site off the network, or gives it back.
 func (p *Page) Offline(off bool) {
 	p.t.Helper()
-	var rules []*network.Conditions
+	rules := []map[string]any{}
 	if off {
-		rules = []*network.Conditions{{Offline: true, DownloadThroughput: -1, UploadThroughput: -1}}
+		rules = append(rules, map[string]any{"urlPattern": "", "offline": true, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1})
 	}
-	_, err := chromedp.Call(p.ctx, network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{
-		EmulateOfflineServiceWorker: &off, MatchedNetworkConditions: append([]*network.Conditions{}, rules...)})
-	if err == nil {
-		_, err = chromedp.Call(p.ctx, network.OverrideNetworkState, network.OverrideNetworkStateParams{Offline: off, DownloadThroughput: -1, UploadThroughput: -1})
-	}
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	p.Do("network", chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		if err := t.Call(ctx, "Network.emulateNetworkConditionsByRule", map[string]any{"offline": off, "emulateOfflineServiceWorker": off, "matchedNetworkConditions": rules}, nil); err != nil {
+			return fmt.Errorf("by rule: %w", err)
+		}
+		return t.Call(ctx, "Network.overrideNetworkState", map[string]any{"offline": off, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}, nil)
+	}))
 }
 
 // Passkeys gives the tab an authenticator with user verification, as a phone or a security key.
