@@ -110,8 +110,8 @@ func (s *State) age(o openChallenge, boot string, since time.Duration, at time.T
 	}
 	age := since - time.Duration(o.Since)*time.Millisecond
 	// Windows does not name its boots: a boot clock that ran backwards, or that says less than the wall clock by far,
-	// is one of another boot.
-	if age < 0 || boot == "windows" && (wall-age).Abs() > ChallengeTerm {
+	// is one of another boot. The clock of a browser may stand still while the computer sleeps.
+	if age < 0 || (boot == "windows" || s.storage) && (wall-age).Abs() > ChallengeTerm {
 		return keepChallenge + 1
 	}
 	return age

@@ -10,6 +10,7 @@ import (
 
 // disk is what this package needs of a file system. It is the seam at which tests fill the disk and break it.
 type disk interface {
+	exists(name string) bool // also when that cannot be told
 	read(name string, limit int64) ([]byte, error)
 	create(name string, flag int) (syncWriter, error)
 	rename(from, to string) error
@@ -25,6 +26,11 @@ type syncWriter interface {
 
 // realDisk is the operating system's file system.
 type realDisk struct{}
+
+func (realDisk) exists(name string) bool {
+	_, err := os.Stat(name)
+	return !errors.Is(err, fs.ErrNotExist)
+}
 
 func (realDisk) read(name string, limit int64) ([]byte, error) {
 	f, err := os.Open(name)

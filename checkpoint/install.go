@@ -57,6 +57,9 @@ func (s *State) Install(data []byte, at time.Time) (Report, error) {
 // forget removes photos and events past their term. A device gets a bundle every day, so this is when it happens also where
 // nobody opens the screen. What cannot be removed now is tried again with the next bundle, and is not shown meanwhile.
 func (s *State) forget(at time.Time) {
+	if s.storage {
+		return
+	}
 	_, _ = s.ExpirePhotos(at)
 	_ = s.ExpireJournal(at)
 }

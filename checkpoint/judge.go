@@ -83,11 +83,16 @@ func (s *State) fill(in *verifier.Input) (*seenCodes, *challengeBook, error) {
 	return codes, book, nil
 }
 
-// class is the class and number of this device in a bundle; none when it is not enrolled or its entry has ended.
+// class is the class and number of this device in a bundle. One that is not enrolled, or whose entry has ended, has no number
+// and the class that its owner chose, none when nobody did.
 func (s *State) class(b *trust.Bundle, at time.Time) (trust.Class, uint64, error) {
 	id, entry, err := s.self(b)
-	if err != nil || id == 0 || !at.Before(entry.ValidUntil) {
+	if err == nil && id != 0 && at.Before(entry.ValidUntil) {
+		return entry.Policy, id, nil
+	}
+	if err != nil {
 		return trust.ClassNone, 0, err
 	}
-	return entry.Policy, id, nil
+	chosen, err := s.chosen()
+	return chosen, 0, err
 }

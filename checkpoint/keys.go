@@ -187,6 +187,10 @@ func (s *State) Info(at time.Time) (i Info, err error) {
 				i.VerifierID, i.Name, i.Class, i.ValidUntil = id, entry.Name, entry.Policy, entry.ValidUntil
 			}
 		}
+		if i.VerifierID == 0 {
+			class, err := s.chosen()
+			i.Class, i.RecordsErr = class, errors.Join(i.RecordsErr, err)
+		}
 		return nil
 	})
 	return i, err
