@@ -132,7 +132,12 @@ func (s *State) commit(data []byte, b *trust.Bundle, m *memory, next trust.Memor
 		s.cached = cachedBundle{sum: sum, bundle: b}
 	}
 	if !installed {
-		return s.writePin(fp, true)
+		_, marks, err := s.pinFile()
+		if err != nil {
+			return err
+		}
+		marks.Installed = true
+		return s.writePin(fp, marks)
 	}
 	return nil
 }

@@ -78,6 +78,9 @@ func (s *State) fill(in *verifier.Input) (*seenCodes, *challengeBook, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := s.obey(in); err != nil {
+		return nil, nil, err
+	}
 	book := &challengeBook{state: s, open: open, at: in.At}
 	in.Seen, in.Nonce = codes.find, book.ask
 	return codes, book, nil

@@ -93,7 +93,8 @@ func (s *State) locked(exclusive bool, do func() error) error {
 // pinRecord is the file pin.
 type pinRecord struct {
 	Fingerprint string `json:"fingerprint"`
-	Installed   bool   `json:"installed"` // a bundle has been installed since: memory and floor have to be there
+	Installed   bool   `json:"installed"`        // a bundle has been installed since: memory and floor have to be there
+	Policy      uint64 `json:"policy,omitempty"` // number of the newest policy of this checkpoint; 0: it never had one
 }
 
 // Pin makes a root fingerprint the first trust of this device. The same one again changes nothing; another one is
@@ -112,7 +113,7 @@ func (s *State) Pin(fp trust.Fingerprint) error {
 		case !errors.Is(err, ErrNoPin):
 			return err
 		}
-		return s.writePin(fp, false)
+		return s.writePin(fp, pinRecord{})
 	})
 }
 
@@ -125,12 +126,19 @@ func (s *State) Pinned() (fp trust.Fingerprint, err error) {
 	return fp, err
 }
 
-func (s *State) writePin(fp trust.Fingerprint, installed bool) error {
-	return s.writeRecord("pin", pinName, pinRecord{fp.String(), installed})
+// writePin writes the pin with the marks of r.
+func (s *State) writePin(fp trust.Fingerprint, r pinRecord) error {
+	r.Fingerprint = fp.String()
+	return s.writeRecord("pin", pinName, r)
 }
 
+// pin is the pinned root, and whether a bundle has been installed under it.
 func (s *State) pin() (fp trust.Fingerprint, installed bool, err error) {
-	var r pinRecord
+	fp, r, err := s.pinFile()
+	return fp, r.Installed, err
+}
+
+func (s *State) pinFile() (fp trust.Fingerprint, r pinRecord, err error) {
 	found, err := s.readRecord("pin", pinName, maxSmall, &r)
 	if err == nil && !found {
 		err = fail(ErrNoPin, "no root is pinned [%v]", verifier.NoRoot)
@@ -140,7 +148,7 @@ func (s *State) pin() (fp trust.Fingerprint, installed bool, err error) {
 			err = damaged(verifier.StateDamaged, "pin: %v", err)
 		}
 	}
-	return fp, r.Installed, err
+	return fp, r, err
 }
 
 func (s *State) writeRecord(kind, name string, v any) error {

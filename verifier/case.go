@@ -82,7 +82,7 @@ func (c *Case) Rename(name, shown string) { c.check(name).Name = shown }
 func (c *Case) Trust() *trust.Bundle {
 	c.bundle = c.v.checkTrust(c.in, c.now)
 	if c.bundle != nil {
-		c.policy = c.bundle.Policy().For(c.in.Class)
+		c.policy = c.in.policy(c.bundle)
 	}
 	return c.bundle
 }

@@ -63,6 +63,9 @@ type Input struct {
 	MinLevel   Level       // may only raise what the policy asks for
 	Photo      Photo       // what the guard compared
 
+	MaxStatusAge time.Duration // greatest age of a status list; may only lower what the policy allows, 0 leaves it
+	MaxBeaconAge time.Duration // greatest age of a freshness beacon; as MaxStatusAge
+
 	// Nonce tells the state of one of this device's challenges for the code with this replay key: a challenge that
 	// the very same code has answered is still open for it during the same reading. Nil knows no challenge.
 	Nonce func(nonce [16]byte, replayKey [32]byte) ChallengeState
@@ -85,6 +88,26 @@ func Verify(in Input) (v Verdict) {
 	v.run(&in)
 	v.finish()
 	return v
+}
+
+// policy is what a bundle asks of this device's class, with the age that the caller lowered.
+func (in *Input) policy(b *trust.Bundle) trust.ClassPolicy {
+	p := b.Policy().For(in.Class)
+	p.StatusAge = lower(p.StatusAge, in.MaxStatusAge)
+	return p
+}
+
+// beaconAge is the greatest age of a beacon.
+func (in *Input) beaconAge(b *trust.Bundle) time.Duration {
+	return lower(b.Policy().MaxBeaconAge(), in.MaxBeaconAge)
+}
+
+// lower lets an age only fall; one that asks for nothing leaves it.
+func lower(allowed, asked time.Duration) time.Duration {
+	if asked > 0 {
+		return min(allowed, asked)
+	}
+	return allowed
 }
 
 // broken is the verdict after a fault inside: nothing of the code is in it.
@@ -163,7 +186,7 @@ func (v *Verdict) run(in *Input) {
 	if p == nil || b == nil {
 		return
 	}
-	policy := b.Policy().For(in.Class)
+	policy := in.policy(b)
 	token, right := v.checkIssuer(p.Token(), b, policy, now)
 	if token == nil {
 		return
@@ -462,7 +485,7 @@ func (v *Verdict) judgePresentation(in *Input, b *trust.Bundle, policy trust.Cla
 	level := L1 // of what is signed; whatever the key had no right to is L0 in the end
 	if p.Audience == credential.AudienceAny {
 		v.pass(CheckAudience)
-		published, fresh := v.checkBeacon(b, p, now)
+		published, fresh := v.checkBeacon(b, in.beaconAge(b), p, now)
 		suspect := suspectedClock(v, b, t, iat, published, now)
 		if v.checkWindow(shown-iat, suspect) && fresh {
 			level = L2
@@ -534,7 +557,7 @@ func (v *Verdict) checkAnswer(in *Input, p *credential.Presentation) bool {
 const beaconSteps = 30
 
 // checkBeacon tells whether the code carries a fresh beacon, and when that one was published, if the bundle knows.
-func (v *Verdict) checkBeacon(b *trust.Bundle, p *credential.Presentation, now int64) (published time.Time, fresh bool) {
+func (v *Verdict) checkBeacon(b *trust.Bundle, limit time.Duration, p *credential.Presentation, now int64) (published time.Time, fresh bool) {
 	newest := b.Beacon()
 	beacon, ok := p.Beacon()
 	if !ok || newest.N == 0 || v.Checks[CheckBundle].Result != Pass {
@@ -553,7 +576,7 @@ func (v *Verdict) checkBeacon(b *trust.Bundle, p *credential.Presentation, now i
 		return time.Time{}, false
 	}
 	published = newest.Times[-offset]
-	return published, now-unix(published) <= int64(b.Policy().MaxBeaconAge()/time.Second)
+	return published, now-unix(published) <= int64(limit/time.Second)
 }
 
 // suspectedClock says whose clock is the likelier to be wrong, when something signed by others tells.
