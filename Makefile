@@ -9,7 +9,8 @@ BIN := bin
 # a WebP encoder, PDF pages, the WebAssembly host, the independent CBOR/COSE checks, a terminal for the checkpoint's screen,
 # and the card service with virtual readers and foreign card programs.
 TEST_PACKAGES := gcc libc6-dev zbar-tools librsvg2-bin webp poppler-utils nodejs openssl tmux \
-	pcscd vsmartcard-vpcd opensc yubico-piv-tool libpcsclite-dev pkg-config
+	pcscd vsmartcard-vpcd opensc yubico-piv-tool libpcsclite-dev pkg-config \
+	chromium systemd xkb-data binutils
 # Cards are read through PC/SC, which needs cgo and its library on Linux; without them the programs are static and say so.
 ifneq ($(shell pkg-config --exists libpcsclite 2>/dev/null && command -v gcc 2>/dev/null),)
 BUILD := CGO_ENABLED=1 $(GO) build -tags pcsc
@@ -21,14 +22,18 @@ FUZZ_EACH ?= 60
 CRASH_CYCLES ?= 10000
 CARD_SESSIONS ?= 5000
 
-.PHONY: build demo test vectors vectors-check fuzz fuzz-short bench qr-score card-test card-chaos crash cover clean lint wasm cross test-deps
+.PHONY: build demo test vectors vectors-check fuzz fuzz-short bench qr-score card-test card-chaos web-test deb deb-check crash cover clean lint wasm cross test-deps
 
-build:
+build: wasm
 	$(BUILD) -trimpath -o $(BIN)/posvid ./cmd/posvid
 	$(BUILD) -trimpath -o $(BIN)/posvid-verify ./cmd/posvid-verify
 
+# The verifier and the wallet's rules for browsers. The programs carry them, so they are built first.
 wasm:
-	GOOS=js GOARCH=wasm $(GO) build -trimpath -ldflags='-s -w' -o $(BIN)/posvid.wasm ./cmd/posvid-wasm
+	GOOS=js GOARCH=wasm $(GO) build -trimpath -buildvcs=false -ldflags='-s -w -buildid=' -o $(BIN)/posvid.wasm ./cmd/posvid-wasm
+	gzip -n -9 <$(BIN)/posvid.wasm >$(BIN)/posvid.wasm.gz
+	cmp -s $(BIN)/posvid.wasm.gz web/dist/posvid.wasm.gz || cp $(BIN)/posvid.wasm.gz web/dist/posvid.wasm.gz
+	cmp -s "$$($(GO) env GOROOT)/lib/wasm/wasm_exec.js" web/dist/wasm_exec.js || cp "$$($(GO) env GOROOT)/lib/wasm/wasm_exec.js" web/dist/wasm_exec.js
 
 # The demo needs nothing but Go: the store is embedded and both programs are static.
 demo: build
@@ -78,6 +83,19 @@ qr-score:
 	$(GO) run ./qr/detect/frames -out $(BIN)/frames -set webcam,1080p,goodlight,paper,screenshot
 	$(GO) run ./qr/detect/score $(BIN)/frames --bar webcam=92 --bar 1080p=94 --bar goodlight=98 --bar paper=99 --bar screenshot=100 \
 		--bar all:false=0 --bar webcam:median_ms=20 --bar webcam:p95_ms=150 --bar webcam:gozxing=33..50 --bar webcam:zbar=38..55
+
+# The pages in a real Chromium: every test that drives one.
+web-test: test-deps wasm
+	./scripts/web-test
+
+# Two Debian packages, the same bytes for the same commit.
+deb:
+	./scripts/apt-install gcc libc6-dev pkg-config libpcsclite-dev
+	./packaging/build
+
+# The packages twice, the second time from a clone elsewhere with an empty build cache, compared byte for byte.
+deb-check: test-deps
+	POSVID_EMPTY_CACHE=1 CI=true $(GO) test -count=1 -timeout 30m -run TestDebianPackages -v .
 
 # Cards behind virtual readers, before the real card service, the two programs and card programs of others.
 card-test: test-deps

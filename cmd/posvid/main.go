@@ -7,12 +7,14 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
 
 	"github.com/posvid/posvid/cmd/internal/cli"
+	"github.com/posvid/posvid/cmd/internal/verifycli"
 	"github.com/posvid/posvid/issuer"
 )
 
@@ -78,8 +80,11 @@ func manCommand(env *cli.Env) *cobra.Command {
 			if err := os.MkdirAll(args[0], 0o755); err != nil {
 				return err
 			}
-			if err := doc.GenManTree(c.Root(), &doc.GenManHeader{Title: "POSVID", Section: "1", Source: "posvid"}, args[0]); err != nil {
-				return err
+			for _, program := range []*cobra.Command{c.Root(), verifycli.Root(env)} {
+				program.DisableAutoGenTag = true
+				if err := doc.GenManTree(program, &doc.GenManHeader{Title: strings.ToUpper(program.Name()), Section: "1", Source: "posvid"}, args[0]); err != nil {
+					return err
+				}
 			}
 			pages, err := filepath.Glob(filepath.Join(args[0], "*.1"))
 			if err != nil {

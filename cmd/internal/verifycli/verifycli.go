@@ -54,6 +54,11 @@ func DefaultState() string {
 // Run is the whole of posvid-verify: it executes a command line and gives the exit code.
 func Run(env *cli.Env, args []string) int {
 	env.ChooseLang(args)
+	return env.Run(Root(env), args)
+}
+
+// Root is the tree of posvid-verify's commands, in the language of env.
+func Root(env *cli.Env) *cobra.Command {
 	var state string
 	root := &cobra.Command{
 		Use:   "posvid-verify",
@@ -62,11 +67,16 @@ func Run(env *cli.Env, args []string) int {
 			"Verifies electronic service IDs with no network. Exit: 0 valid, 1 refused, 2 usage, 3 not confirmed."),
 	}
 	env.AddFlags(root)
-	root.PersistentFlags().StringVar(&state, "state", DefaultState(), "тека стану / state folder")
+	root.PersistentFlags().StringVar(&state, "state", "", "тека стану, інакше $XDG_STATE_HOME/posvid-verify / state folder (default $XDG_STATE_HOME/posvid-verify)")
 	root.PersistentFlags().StringVar(&env.PassphraseFile, "passphrase-file", "", "файл із парольною фразою / file with the passphrase")
-	program := &Program{Env: env, State: func() string { return state }}
+	program := &Program{Env: env, State: func() string {
+		if state == "" {
+			return DefaultState()
+		}
+		return state
+	}}
 	root.AddCommand(program.Commands()...)
-	return env.Run(root, args)
+	return root
 }
 
 // Commands are the checkpoint's commands.
