@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 )
 
 // Problem is an error as a caller sees it (RFC 9457): one name, one cause, one next step, in the caller's language. It never
@@ -52,17 +53,25 @@ var (
 	BadRequest    = NewProblem(http.StatusBadRequest, "bad-request", "Запит не прочитано.", "The request cannot be read.", "Перевірте надіслане.", "Check what was sent.")
 	Internal      = NewProblem(http.StatusInternalServerError, "internal", "Щось зламалося у службі.", "Something broke in the service.", "Повторіть; якщо не допоможе, скажіть адміністратору номер запиту.", "Try again; if it stays, tell the administrator the request number.")
 	UnknownBody   = NewProblem(http.StatusNotFound, "unknown-body", "Такого органу тут немає.", "There is no such body here.", "Перевірте код ЄДРПОУ.", "Check the ЄДРПОУ code.")
+	LongURI       = NewProblem(http.StatusRequestURITooLong, "address-too-long", "Адреса задовга.", "The address is too long.", "Перевірте посилання.", "Check the link.")
+	WrongMethod   = NewProblem(http.StatusMethodNotAllowed, "wrong-method", "Ця адреса не приймає такого запиту.", "This address takes no such request.", "Відкрийте сторінку служби з початку.", "Open the service from its start page.")
+	WrongHost     = NewProblem(http.StatusMisdirectedRequest, "wrong-host", "Службу відкрито не за її адресою.", "The service was opened under a name that is not its own.", "Відкрийте її справжню адресу.", "Open its true address.")
+	WrongType     = NewProblem(http.StatusUnsupportedMediaType, "wrong-type", "Такого виду даних служба не читає.", "The service does not read this kind of data.", "Надішліть application/json.", "Send application/json.")
+	NotAcceptable = NewProblem(http.StatusNotAcceptable, "not-acceptable", "Відповіді такого виду немає.", "There is no answer of this kind.", "Приймайте application/json.", "Accept application/json.")
+	Invalid       = NewProblem(http.StatusUnprocessableEntity, "invalid", "Дані не такі, як має бути.", "The data are not as they have to be.", "Виправте назване поле.", "Mend the field that is named.")
+	TooSlow       = NewProblem(http.StatusRequestTimeout, "too-slow", "Запит надходив задовго.", "The request took too long to arrive.", "Повторіть за кращого зв'язку.", "Try again on a better connection.")
 	BundleMissing = NewProblem(http.StatusServiceUnavailable, "no-bundle", "Набору довіри ще немає.", "There is no trust bundle yet.", "Технічний адміністратор має встановити його.", "The trust operator has to install it.")
 )
 
 // problemJSON is the body of an answer of type application/problem+json.
 type problemJSON struct {
-	Type     string `json:"type" doc:"about:blank: the code says what it is"`
-	Title    string `json:"title" doc:"what is wrong, in the caller's language"`
-	Status   int    `json:"status"`
-	Detail   string `json:"detail,omitempty" doc:"what to do next"`
-	Code     string `json:"code" doc:"the error's name, never translated"`
-	Instance string `json:"instance,omitempty" doc:"number of the request in the service's log"`
+	Type     string  `json:"type" doc:"about:blank: the code says what it is"`
+	Title    string  `json:"title" doc:"what is wrong, in the caller's language"`
+	Status   int     `json:"status"`
+	Detail   string  `json:"detail,omitempty" doc:"what to do next"`
+	Code     string  `json:"code" doc:"the error's name, never translated"`
+	Instance string  `json:"instance,omitempty" doc:"number of the request in the service's log"`
+	Errors   []Field `json:"errors,omitempty" doc:"fields that are not as they have to be"`
 }
 
 // problemOf is the problem behind an error; Internal for whatever has no name.
@@ -72,8 +81,11 @@ func problemOf(err error) *Problem {
 		return p
 	}
 	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	switch {
+	case errors.As(err, &tooLarge):
 		return TooLarge.Because(err)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return TooSlow.Because(err)
 	}
 	return Internal.Because(err)
 }
@@ -86,4 +98,29 @@ func (p *Problem) json(lang, request string) []byte {
 	}
 	out, _ := json.Marshal(problemJSON{Type: "about:blank", Title: title, Status: p.Status, Detail: next, Code: p.Code, Instance: request}) // texts always encode
 	return out
+}
+
+// Field says which field of a request is not as it has to be. It never repeats the value.
+type Field struct {
+	Location string `json:"location" doc:"where, such as body.code"`
+	Message  string `json:"message" doc:"what was wanted, in English"`
+}
+
+// apiProblem is a problem as an operation of the API answers it.
+type apiProblem struct {
+	*Problem
+	lang, request string
+	fields        []Field
+}
+
+// ContentType makes the answer application/problem+json.
+func (p *apiProblem) ContentType(string) string { return "application/problem+json" }
+
+// MarshalJSON is the body of the answer.
+func (p *apiProblem) MarshalJSON() ([]byte, error) {
+	title, next := p.UK, p.NextUK
+	if p.lang == "en" {
+		title, next = p.EN, p.NextEN
+	}
+	return json.Marshal(problemJSON{Type: "about:blank", Title: title, Status: p.Status, Detail: next, Code: p.Code, Instance: p.request, Errors: p.fields})
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/posvid/posvid/crypto/keys"
@@ -93,7 +92,8 @@ type Authenticator func(r *http.Request) (p Principal, ok bool, err error)
 type Route struct {
 	Method, Path string
 	Access       Access
-	Page         bool // HTML; false: JSON of the API
+	Page         bool  // HTML, files, streams; false: JSON of the API
+	MaxBody      int64 // bytes of a request; 0: Limits.BodyBytes
 }
 
 // job is work that the service repeats while it runs.
@@ -127,10 +127,7 @@ func New(c Config) (*Server, error) {
 	if err := s.newFrame(); err != nil {
 		return nil, err
 	}
-	config := huma.DefaultConfig("Posvid", "1")
-	config.DocsPath, config.SchemasPath = "", ""
-	config.OpenAPIPath = "/api/openapi"
-	s.API = humago.New(s.mux, config)
+	s.newAPI()
 	return s, nil
 }
 
@@ -157,11 +154,17 @@ func (s *Server) Routes() []Route { return s.routes }
 // Page adds a route whose handler writes its own answer (pages, files, streams). pattern is "METHOD /path/{name}" of
 // http.ServeMux. An error becomes a problem: a page for browsers, application/problem+json for the rest.
 func (s *Server) Page(pattern string, a Access, h func(w http.ResponseWriter, r *http.Request) error) {
+	s.PageLimit(pattern, a, 0, h)
+}
+
+// PageLimit is Page with a limit of its own for the request's body, in bytes; 0 is Limits.BodyBytes. A larger limit comes with
+// more time to send.
+func (s *Server) PageLimit(pattern string, a Access, maxBody int64, h func(w http.ResponseWriter, r *http.Request) error) {
 	method, path, ok := strings.Cut(pattern, " ")
 	if !ok {
 		panic("service: pattern " + pattern + ": want METHOD /path") // a programmer's mistake, seen at the first start
 	}
-	s.routes = append(s.routes, Route{method, path, a, true})
+	s.addRoute(Route{Method: method, Path: path, Access: a, Page: true, MaxBody: maxBody})
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		err := s.allowed(r.Context(), a, r.PathValue("edrpou"))
 		if err == nil {
@@ -173,9 +176,14 @@ func (s *Server) Page(pattern string, a Access, h func(w http.ResponseWriter, r 
 	})
 }
 
+func (s *Server) addRoute(r Route) {
+	s.routes = append(s.routes, r)
+	s.frame.byRoute[r.Method+" "+r.Path] = &r
+}
+
 // Operation adds a route of the API: its input and output are described in OpenAPI from the types.
 func Operation[I, O any](s *Server, a Access, op huma.Operation, h func(ctx context.Context, in *I) (*O, error)) {
-	s.routes = append(s.routes, Route{op.Method, op.Path, a, false})
+	s.addRoute(Route{Method: op.Method, Path: op.Path, Access: a, MaxBody: op.MaxBodyBytes})
 	op.Middlewares = append(op.Middlewares, func(ctx huma.Context, next func(huma.Context)) {
 		if err := s.allowed(ctx.Context(), a, ctx.Param("edrpou")); err != nil {
 			s.failAPI(ctx, err)

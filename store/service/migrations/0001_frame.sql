@@ -9,20 +9,25 @@ CREATE TABLE sessions (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX sessions_expires ON sessions (expires);
 
--- People who log in. subject is a keyed hash of (provider, subject); name is sealed.
+-- People who log in. subject is a keyed hash of (provider, subject); name is sealed. A session that began before since counts
+-- for nothing.
 CREATE TABLE accounts (
   id       INTEGER PRIMARY KEY AUTOINCREMENT,
   subject  BLOB    NOT NULL UNIQUE CHECK (length(subject) = 32),
   name     BLOB    NOT NULL,
   made     INTEGER NOT NULL,
-  disabled INTEGER NOT NULL DEFAULT 0
+  since    INTEGER NOT NULL DEFAULT 0,
+  disabled INTEGER NOT NULL DEFAULT 0 CHECK (disabled IN (0, 1))
 ) STRICT;
 
--- What an account may do. body is '' for the roles that belong to no body. operator is the number in the body's register.
+-- What an account may do. body is '' for the roles that belong to no body. operator is the number in the body's register,
+-- entitlement that of the holder's entitlement.
 CREATE TABLE grants (
-  account  INTEGER NOT NULL REFERENCES accounts (id),
-  role     TEXT    NOT NULL,
-  body     TEXT    NOT NULL,
-  operator INTEGER NOT NULL DEFAULT 0,
-  PRIMARY KEY (account, role, body)
+  account     INTEGER NOT NULL REFERENCES accounts (id),
+  role        TEXT    NOT NULL,
+  body        TEXT    NOT NULL,
+  entitlement INTEGER NOT NULL DEFAULT 0,
+  operator    INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (account, role, body, entitlement)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX grants_body ON grants (body, role);
