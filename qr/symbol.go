@@ -21,6 +21,9 @@ var (
 	// ErrNotAlphanumeric reports a text with a character outside the 45 of
 	// QR alphanumeric mode (ISO/IEC 18004, Table 5).
 	ErrNotAlphanumeric = errors.New("not QR alphanumeric")
+	// ErrNotVisible reports a link with a character that no link has: a
+	// space, a control character or one outside ASCII.
+	ErrNotVisible = errors.New("not visible ASCII")
 	// ErrTooLong reports a text that no symbol of level M can hold.
 	ErrTooLong = errors.New("text too long for one symbol")
 	// ErrEmpty reports an empty text, or drawing the zero Symbol.
@@ -94,7 +97,7 @@ func isAlphanumeric(c byte) bool {
 // mode (a long run of digits may be its own numeric segment where that is
 // shorter). It refuses an empty text, a text with any other character, and
 // one that does not fit version 40. Errors name no part of the text.
-func Encode(text string) (s *Symbol, err error) {
+func Encode(text string) (*Symbol, error) {
 	if text == "" {
 		return nil, fmt.Errorf("qr: %w", ErrEmpty)
 	}
@@ -104,6 +107,11 @@ func Encode(text string) (s *Symbol, err error) {
 	if i := firstForeign(text); i >= 0 {
 		return nil, fmt.Errorf("qr: byte %d of %d: %w", i, len(text), ErrNotAlphanumeric)
 	}
+	return encode(text)
+}
+
+// encode makes the symbol of a text that has been checked.
+func encode(text string) (s *Symbol, err error) {
 	// The encoder panics where it finds itself inconsistent. No such text is
 	// known; if one exists, it is an error and not the end of the program.
 	defer func() {

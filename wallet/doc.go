@@ -6,6 +6,9 @@
 // bundle grants) and whom it answers (only a verifier of the bundle). What the guard's device makes of a code is
 // package verifier's part, how a text becomes a picture package qr's.
 //
+// Make and Load keep the same wallet without a folder: the state goes to a function of the caller, and the key lives
+// where the caller has it, as in a browser (docs/spec/wallet-page.md).
+//
 // It reads no clock and no network: the caller passes the time and the opened bundle. docs/spec/wallet.md defines the
 // folder.
 package wallet

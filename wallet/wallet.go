@@ -33,6 +33,9 @@ type Wallet struct {
 	photos map[[20]byte][]byte
 
 	onDisk [sha256.Size]byte // of the state file as last read or written
+
+	save  Save   // nil: the wallet is its folder
+	state []byte // without a folder: what was last loaded or saved
 }
 
 // kept is a token with the issuer's key that the bundle had for it when it was stored.
@@ -151,6 +154,9 @@ func (w *Wallet) sealed() ([]byte, error) {
 
 // Unlock opens the private key with its passphrase.
 func (w *Wallet) Unlock(passphrase []byte) error {
+	if w.save != nil {
+		return refuse(ErrForeignKey, "the key lives outside the wallet, which has no folder")
+	}
 	sealed, err := w.sealed()
 	if err != nil {
 		return err
@@ -186,7 +192,7 @@ func (w *Wallet) Locked() bool { return w.signer == nil }
 // Holder is the public key of the wallet. One key belongs to one person.
 func (w *Wallet) Holder() keys.HolderPublicKey { return w.holder }
 
-// Dir is the folder of the wallet.
+// Dir is the folder of the wallet; empty where it has none.
 func (w *Wallet) Dir() string { return w.dir }
 
 // Beacon is the newest freshness beacon the wallet knows.
@@ -297,6 +303,14 @@ func (w *Wallet) change(f func(*Wallet)) error {
 	state, err := next.encode()
 	if err != nil {
 		return err
+	}
+	if w.save != nil {
+		if err := w.save(state); err != nil {
+			return err
+		}
+		next.state = state
+		*w = next
+		return nil
 	}
 	path := filepath.Join(w.dir, stateFile)
 	before, err := readCapped(path, MaxState)
