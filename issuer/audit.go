@@ -38,6 +38,7 @@ const (
 	EventOnlineMade    AuditEvent = 13 // detail: one-time code
 	EventOnlineChecked AuditEvent = 14 // detail: one-time code, check, answer, mode
 	EventOnlinePurged  AuditEvent = 15 // detail: how many codes, how many checks, made before
+	EventPolicySigned  AuditEvent = 16 // detail: verifier, number of the policy, SHA-256 of it
 	EventPlanApplied   AuditEvent = 64 // detail: plan number, SHA-256 of the plan, counts
 	EventApproved      AuditEvent = 65 // detail: SHA-256 of what was approved
 	EventSlipsPrinted  AuditEvent = 66 // detail: how many
@@ -49,16 +50,17 @@ const (
 	EventStopCode      AuditEvent = 72 // detail: entitlement
 	EventCodeRefused   AuditEvent = 73 // detail: entitlement or 0
 	EventPersonMerged  AuditEvent = 74 // detail: entitlement
+	EventHolderStopped AuditEvent = 75 // detail: entitlement, account or 0 for the phone itself
 )
 
 var eventNames = map[AuditEvent]string{
 	EventBodyCreated: "body-created", EventWillSign: "will-sign", EventSigned: "signed", EventAbandoned: "abandoned",
 	EventStateChanged: "state-changed", EventPublished: "published", EventSigningStop: "signing-stop",
 	EventTokensPurged: "tokens-purged", EventKeyRequested: "key-requested", EventCard: "card", EventCardWillSign: "card-will-sign", EventCardSigned: "card-signed",
-	EventOnlineMade: "online-made", EventOnlineChecked: "online-checked", EventOnlinePurged: "online-purged", EventPlanApplied: "plan-applied",
+	EventOnlineMade: "online-made", EventOnlineChecked: "online-checked", EventOnlinePurged: "online-purged", EventPolicySigned: "policy-signed", EventPlanApplied: "plan-applied",
 	EventApproved: "approved", EventSlipsPrinted: "slips-printed", EventEnrolled: "enrolled", EventWish: "wish",
 	EventOperatorAdded: "operator-added", EventOperatorEnded: "operator-ended", EventPlanHeld: "plan-held",
-	EventStopCode: "stop-code", EventCodeRefused: "code-refused", EventPersonMerged: "person-merged",
+	EventStopCode: "stop-code", EventCodeRefused: "code-refused", EventPersonMerged: "person-merged", EventHolderStopped: "holder-stopped",
 }
 
 // String is the English word of the event, "event-N" for an unknown number.

@@ -302,13 +302,7 @@ func (r *Register) Withdraw(ctx context.Context, entitlement int64, by Operator,
 		if p.Enrolment.State != EnrolmentLive {
 			return refused(NotEnrolled, "withdraw: entitlement %d has no wish to take back", entitlement)
 		}
-		if err := tx.EndEnrolment(p.Enrolment.ID, EnrolmentWithdrawn, at); err != nil {
-			return err
-		}
-		if _, err := endEntitlement(tx, entitlement, Change{Ground: GroundWithdrawn, Operator: by.Ident(), At: at}); err != nil {
-			return err
-		}
-		return audit(tx, at, AuditEntry{Event: EventWish, Operator: by.Ident(), Detail: []any{entitlement, 0}})
+		return withdraw(tx, &p, by.Ident(), at)
 	})
 }
 

@@ -51,6 +51,7 @@ type RegisterTx interface {
 
 	// BindHolder gives a holder key to a person for ever; it answers whose it is, which may be another person.
 	BindHolder(thumb [32]byte, person int64) (owner int64, err error)
+	HolderPerson(thumb [32]byte) (int64, error)    // whose key it is; ErrNotFound
 	InsertEnrolment(e EnrolmentRow) (int64, error) // ErrConflict when the entitlement has a live one
 	EndEnrolment(id int64, to EnrolmentState, at time.Time) error
 	EnrolmentsOf(entitlement int64) ([]EnrolmentRow, error) // oldest first

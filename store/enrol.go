@@ -64,6 +64,11 @@ func (t *tx) BindHolder(thumb [32]byte, person int64) (owner int64, err error) {
 	return owner, err
 }
 
+func (t *tx) HolderPerson(thumb [32]byte) (person int64, err error) {
+	err = t.row("SELECT person FROM holder_keys WHERE thumb = ?", []any{thumb[:]}, &person)
+	return person, err
+}
+
 func (t *tx) InsertEnrolment(e issuer.EnrolmentRow) (int64, error) {
 	return t.insert("INSERT INTO enrolments (entitlement, slip, holder, thumb, at, ended, state) VALUES (?, ?, ?, ?, ?, ?, ?)",
 		e.Entitlement, e.Slip, e.Holder, e.Thumb[:], unix(e.At), unix(e.Ended), int(e.State))
