@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -47,7 +46,7 @@ Make it anew once a month at least and after each dismissal: a device opens none
 		if err != nil {
 			return err
 		}
-		hashes, without, err := b.livePhotos(ctx, env.Now())
+		hashes, without, err := issuer.LivePhotos(ctx, b.store, env.Now())
 		if err != nil {
 			return err
 		}
@@ -162,35 +161,4 @@ func theirNumbers(all []trust.VerifierEntry) string {
 		texts = append(texts, fmt.Sprintf("%d %s", v.ID, v.Name))
 	}
 	return strings.Join(texts, "; ")
-}
-
-// livePhotos lists the hashes of the portraits of those who have a live ID, and counts those without one.
-func (b *openBody) livePhotos(ctx context.Context, at time.Time) (hashes [][20]byte, without int, err error) {
-	const page = 1000
-	for after := int64(0); ; {
-		n := 0
-		err := b.store.View(ctx, func(tx issuer.Tx) error {
-			ids, err := tx.ListIDs(after, []issuer.State{issuer.StateIssued, issuer.StateSuspended}, page)
-			if err != nil {
-				return err
-			}
-			n = len(ids)
-			for _, id := range ids {
-				after = id.ID
-				entitlement, err := tx.Entitlement(id.Entitlement, at)
-				switch {
-				case errors.Is(err, issuer.ErrNotFound) || err == nil && !entitlement.HasPhoto:
-					without++
-				case err != nil:
-					return err
-				default:
-					hashes = append(hashes, entitlement.PhotoHash)
-				}
-			}
-			return nil
-		})
-		if err != nil || n < page {
-			return hashes, without, err
-		}
-	}
 }
