@@ -129,18 +129,11 @@ func (a *OnlineAnswer) Valid() bool { return a.Reason == OnlineOK }
 // Errors: ErrOnlineVerifier, before anything is looked up. Any other error means that nothing may be said; the code may be
 // used then.
 func (o *Online) Check(ctx context.Context, ref OnlineRef, by OnlineVerifier, mode OnlineMode, at time.Time) (OnlineAnswer, error) {
-	if err := by.check(); err != nil {
+	if err := checkAsk(&by, mode, at); err != nil {
 		return OnlineAnswer{}, err
 	}
-	switch {
-	case mode != OnlineValidate && mode != OnlineFull:
-		return OnlineAnswer{}, fmt.Errorf("%w: mode %d, want %d or %d", ErrOnlineVerifier, mode, OnlineValidate, OnlineFull)
-	case mode == OnlineFull && by.ID == "":
-		return OnlineAnswer{}, fmt.Errorf("%w: only a verifier is told who the person is", ErrOnlineVerifier)
-	case ref.means != OnlineByLink && ref.means != OnlineByDigits:
+	if ref.means != OnlineByLink && ref.means != OnlineByDigits {
 		return OnlineAnswer{}, fmt.Errorf("%w: want a parsed code, got none", ErrOnlineText)
-	case at.Unix() <= 0:
-		return OnlineAnswer{}, fmt.Errorf("issuer: online check at %s, want a time after 1970", at.UTC().Format(time.RFC3339))
 	}
 	q, err := o.question(ref, by, mode, at.Truncate(time.Second))
 	if err != nil {
@@ -187,6 +180,22 @@ func (o *Online) Check(ctx context.Context, ref OnlineRef, by OnlineVerifier, mo
 	return a, nil
 }
 
+// checkAsk refuses a question that may not be asked at all.
+func checkAsk(by *OnlineVerifier, mode OnlineMode, at time.Time) error {
+	if err := by.check(); err != nil {
+		return err
+	}
+	switch {
+	case mode != OnlineValidate && mode != OnlineFull:
+		return fmt.Errorf("%w: mode %d, want %d or %d", ErrOnlineVerifier, mode, OnlineValidate, OnlineFull)
+	case mode == OnlineFull && by.ID == "":
+		return fmt.Errorf("%w: only a verifier is told who the person is", ErrOnlineVerifier)
+	case at.Unix() <= 0:
+		return fmt.Errorf("issuer: online check at %s, want a time after 1970", at.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
 // onlineQuestion is one check with everything that is known before the store is asked.
 type onlineQuestion struct {
 	ref      OnlineRef
@@ -227,18 +236,12 @@ func (o *Online) question(ref OnlineRef, by OnlineVerifier, mode OnlineMode, at 
 
 // look reads the code and says whether it may be used now. It writes nothing.
 func (q *onlineQuestion) look(tx Tx) (OnlineCodeRow, OnlineReason, error) {
-	if q.ref.means == OnlineByDigits {
-		own, err := tx.OnlineTries(q.own, q.at, OnlineWindow)
-		if err != nil {
-			return OnlineCodeRow{}, "", err
-		}
-		all, err := tx.OnlineTries(q.all, q.at, OnlineWindow)
-		if err != nil {
-			return OnlineCodeRow{}, "", err
-		}
-		if own >= q.ownMax || all >= q.allMax {
-			return OnlineCodeRow{}, OnlineLimited, nil
-		}
+	limited, err := q.limited(tx)
+	switch {
+	case err != nil:
+		return OnlineCodeRow{}, "", err
+	case limited:
+		return OnlineCodeRow{}, OnlineLimited, nil
 	}
 	row, err := tx.OnlineCodeBy(q.ref.means, q.mac)
 	switch {
@@ -257,6 +260,19 @@ func (q *onlineQuestion) look(tx Tx) (OnlineCodeRow, OnlineReason, error) {
 		return OnlineCodeRow{}, OnlineExpired, nil
 	}
 	return row, OnlineOK, nil
+}
+
+// limited tells whether the asker, or all of his kind together, gave as many wrong digits as they may.
+func (q *onlineQuestion) limited(tx Tx) (bool, error) {
+	if q.ref.means != OnlineByDigits {
+		return false, nil
+	}
+	own, err := tx.OnlineTries(q.own, q.at, OnlineWindow)
+	if err != nil || own >= q.ownMax {
+		return true, err
+	}
+	all, err := tx.OnlineTries(q.all, q.at, OnlineWindow)
+	return all >= q.allMax, err
 }
 
 // counts tells whether an outcome is a wrong try. For a verifier only digits that no code has: he may read a used code twice.
