@@ -1,7 +1,0 @@
-// Package auth is a part of the web service.
-package auth
-
-import "github.com/posvid/posvid/service"
-
-// Mount adds the part's routes and jobs.
-func Mount(s *service.Server) error { return nil }
