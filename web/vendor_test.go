@@ -1,0 +1,57 @@
+package web
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"io/fs"
+	"strings"
+	"testing"
+)
+
+// TestVendor: what others have written is committed as it came, with its licence, and nothing lies beside it.
+func TestVendor(t *testing.T) {
+	folders, err := fs.ReadDir(Assets, "static/vendor")
+	if err != nil || len(folders) == 0 {
+		t.Fatalf("no vendor files: %v", err)
+	}
+	for _, folder := range folders {
+		at := "static/vendor/" + folder.Name() + "/"
+		sums, err := fs.ReadFile(Assets, at+"SHA256SUMS")
+		if err != nil {
+			t.Fatal(err)
+		}
+		listed := map[string]string{}
+		for lines := bufio.NewScanner(bytes.NewReader(sums)); lines.Scan(); {
+			sum, name, ok := strings.Cut(lines.Text(), "  ")
+			if !ok {
+				t.Fatalf("%sSHA256SUMS: %q", at, lines.Text())
+			}
+			listed[name] = sum
+		}
+		if listed["LICENSE"] == "" {
+			t.Errorf("%s: no licence", at)
+		}
+		files, err := fs.ReadDir(Assets, strings.TrimSuffix(at, "/"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			if f.Name() == "SHA256SUMS" {
+				continue
+			}
+			data, err := fs.ReadFile(Assets, at+f.Name())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if sum := sha256.Sum256(data); listed[f.Name()] != hex.EncodeToString(sum[:]) {
+				t.Errorf("%s%s: SHA-256 %x, want %q", at, f.Name(), sum, listed[f.Name()])
+			}
+			delete(listed, f.Name())
+		}
+		for name := range listed {
+			t.Errorf("%s%s is missing", at, name)
+		}
+	}
+}
