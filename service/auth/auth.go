@@ -191,4 +191,3 @@ const (
 func failed(format string, args ...any) error {
 	return LogInFailed.Because(fmt.Errorf("auth: "+format, args...))
 }
-
