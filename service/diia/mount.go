@@ -1,7 +1,95 @@
-// Package diia is a part of the web service.
+// Package diia is the interface of the service to Дія and to other systems: who they are and what a body lets them do, tokens by
+// private_key_jwt, a document by person, checks of codes, enrolment by an outside wallet, and events of state by webhook and pull.
+//
+// A system sees nothing but what a body granted, each look-up is listed for the person, and two systems cannot join what they
+// see by any name that this package gives out. docs/spec/systems.md has the rules.
 package diia
 
-import "github.com/posvid/posvid/service"
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/posvid/posvid/service"
+)
+
+// part is this part of the service.
+type part struct {
+	s     *service.Server
+	index map[string]*keyIndex // by ЄДРПОУ
+
+	signatures *limiter // of everybody together
+	tokens     *limiter // by client
+	asks       *limiter
+	misses     *limiter
+	refusals   *limiter
+
+	client     *http.Client // for webhooks
+	deliveries *prometheus.CounterVec
+
+	signMu      sync.Mutex
+	signer      signer
+	signerSince time.Time
+}
 
 // Mount adds the part's routes and jobs.
-func Mount(s *service.Server) error { return nil }
+func Mount(s *service.Server) error {
+	p, err := newPart(s)
+	if err != nil {
+		return err
+	}
+	s.AddAuthenticator(p.authenticate)
+	p.mountToken()
+	p.mountKeys()
+	p.mountDocuments()
+	p.mountVerify()
+	p.mountEnrolments()
+	p.mountEvents()
+	p.mountAdmin()
+	p.mountPages()
+	s.Every("systems-collect", 5*time.Second, p.collect)
+	s.Every("systems-deliver", 2*time.Second, p.deliver)
+	s.Every("systems-purge", time.Hour, p.purge)
+	return nil
+}
+
+func newPart(s *service.Server) (*part, error) {
+	allow := public
+	if s.Dev {
+		allow = func(a netip.Addr) bool { return a.IsValid() }
+	}
+	p := &part{
+		s: s, index: map[string]*keyIndex{},
+		signatures: newLimiter(assertionsPerSec, time.Second), tokens: newLimiter(tokensPerMinute, time.Minute), asks: newLimiter(asksPerMinute, time.Minute),
+		misses: newLimiter(missesPerHour, time.Hour), refusals: newLimiter(refusalsPerHour, time.Hour),
+		client: newClient(newDialer(net.DefaultResolver, allow)),
+		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "posvid_system_deliveries_total", Help: "Attempts to deliver an event to a system, by outcome."}, []string{"outcome"}),
+	}
+	for _, b := range s.Bodies {
+		p.index[b.EDRPOU] = &keyIndex{}
+	}
+	return p, s.Metrics.Register(p.deliveries)
+}
+
+// count counts an attempt.
+func (p *part) count(o outcome) {
+	word := "failed"
+	switch {
+	case o.ok:
+		word = "delivered"
+	case o.parked:
+		word = "parked"
+	case o.down:
+		word = "down"
+	}
+	p.deliveries.WithLabelValues(word).Inc()
+}
+
+// accountOf is the number of the account that asks.
+func accountOf(ctx context.Context) int64 { return service.PrincipalOf(ctx).Account }
