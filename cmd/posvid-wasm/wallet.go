@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -204,6 +205,7 @@ type facts struct {
 	Clock   *clock             `json:"clock,omitempty"`
 	States  map[string]state   `json:"states,omitempty"`  // by stateKey
 	Pending map[string]pending `json:"pending,omitempty"` // by id of the wallet
+	Tags    map[string]string  `json:"tags,omitempty"`    // by stateKey without a number: what of the service is kept
 	Synced  time.Time          `json:"synced,omitzero"`   // when the service last answered
 }
 
@@ -264,8 +266,9 @@ func (f *facts) encode() string {
 }
 
 func parseFacts(text string) (facts, error) {
-	f := facts{States: map[string]state{}, Pending: map[string]pending{}}
+	var f facts
 	if text == "" {
+		f.fill()
 		return f, nil
 	}
 	d := json.NewDecoder(strings.NewReader(text))
@@ -273,13 +276,21 @@ func parseFacts(text string) (facts, error) {
 	if err := d.Decode(&f); err != nil || f.Schema != factsSchema {
 		return facts{}, coded{"damaged", errors.New("posvid-wasm: facts are not what this page wrote")}
 	}
+	f.fill()
+	return f, nil
+}
+
+// fill makes the maps that a JSON text left out.
+func (f *facts) fill() {
 	if f.States == nil {
 		f.States = map[string]state{}
 	}
 	if f.Pending == nil {
 		f.Pending = map[string]pending{}
 	}
-	return f, nil
+	if f.Tags == nil {
+		f.Tags = map[string]string{}
+	}
 }
 
 // saver writes the state of one wallet; with a key it is a new record.
@@ -385,19 +396,11 @@ func (p *purse) find(id string) (*held, error) {
 
 // drop removes a wallet with everything that is kept about it.
 func (p *purse) drop(id string) error {
-	before := p.facts
-	next := before
-	next.States, next.Pending = map[string]state{}, map[string]pending{}
-	for k, v := range before.States {
-		if !strings.HasPrefix(k, id+"/") {
-			next.States[k] = v
-		}
-	}
-	for k, v := range before.Pending {
-		if k != id {
-			next.Pending[k] = v
-		}
-	}
+	next := p.facts
+	next.States, next.Pending, next.Tags = maps.Clone(next.States), maps.Clone(next.Pending), maps.Clone(next.Tags)
+	maps.DeleteFunc(next.States, func(k string, _ state) bool { return strings.HasPrefix(k, id+"/") })
+	maps.DeleteFunc(next.Tags, func(k, _ string) bool { return strings.HasPrefix(k, id+"/") })
+	delete(next.Pending, id)
 	err := p.store(func(c js.Value) {
 		c.Set("drop", id)
 		c.Set("facts", next.encode())

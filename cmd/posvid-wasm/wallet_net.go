@@ -119,7 +119,7 @@ func (p *purse) serviceTime() time.Time {
 
 // timeAnswer is the answer of GET /api/v1/time.
 type timeAnswer struct {
-	Now time.Time `json:"now"`
+	Milliseconds int64 `json:"time_ms"` // since 1970-01-01T00:00:00Z
 }
 
 // readClock compares the phone's clock with the service's.
@@ -131,17 +131,13 @@ func (p *purse) readClock() error {
 	}
 	took := time.Since(before)
 	var answer timeAnswer
-	if err := json.Unmarshal(r.body, &answer); err != nil || answer.Now.IsZero() {
+	if err := json.Unmarshal(r.body, &answer); err != nil || answer.Milliseconds <= 0 {
 		return coded{"service", errors.New("posvid-wasm: the service told no time")}
 	}
-	resolution := time.Duration(0)
-	if answer.Now.Nanosecond() == 0 {
-		resolution = time.Second // whole seconds: the true time is up to one later
-	}
-	offset := answer.Now.Add(resolution / 2).Sub(before.Add(took / 2))
+	offset := time.UnixMilli(answer.Milliseconds).Sub(before.Add(took / 2))
 	p.Lock()
 	defer p.Unlock()
-	p.facts.Clock = &clock{offset.Milliseconds(), ((took + resolution) / 2).Milliseconds(), before.UTC().Truncate(time.Second)}
+	p.facts.Clock = &clock{offset.Milliseconds(), (took/2 + time.Millisecond).Milliseconds(), before.UTC().Truncate(time.Second)}
 	return p.keep()
 }
 
@@ -268,6 +264,7 @@ func (p *purse) send(h *held) (any, error) {
 		body["slip"] = q.Slip
 	}
 	var answer struct {
+		State    string `json:"state"` // issued, or pending: enrolled, and the ID follows
 		Delivery []byte `json:"delivery"`
 	}
 	err := p.tell("/api/v1/bodies/"+url.PathEscape(q.Body)+"/enrolments", body, &answer, nil)
@@ -383,9 +380,11 @@ func bodiesOf(w *wallet.Wallet) []string {
 // refresh asks a body for states and newer tokens of a wallet's key.
 func (p *purse) refresh(h *held, body string) (changed int, err error) {
 	var answer struct {
+		Tag string     `json:"tag"` // of this answer
 		IDs []idAnswer `json:"ids"`
 	}
-	if err := p.tell(walletPath(body, "delivery"), map[string]any{}, &answer, h); err != nil {
+	tagKey := stateKey(h.id, body, "")
+	if err := p.tell(walletPath(body, "delivery"), map[string]any{"have": p.facts.Tags[tagKey]}, &answer, h); err != nil {
 		return 0, err
 	}
 	p.Lock()
@@ -401,6 +400,9 @@ func (p *purse) refresh(h *held, body string) (changed int, err error) {
 			continue
 		}
 		changed++
+	}
+	if err == nil {
+		p.facts.Tags[tagKey] = answer.Tag // with it the service leaves out what has not changed
 	}
 	return changed, errors.Join(err, p.keep())
 }

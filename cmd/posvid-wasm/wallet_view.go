@@ -70,6 +70,7 @@ type pendingView struct {
 	Body     string    `json:"body"`
 	BodyName text      `json:"body_name"`
 	At       time.Time `json:"at"`
+	Taken    bool      `json:"taken"` // the body has taken the proof, and the ID follows
 	Code     string    `json:"code,omitempty"`
 }
 
@@ -99,11 +100,14 @@ func (p *purse) view(in moment) (any, error) {
 		}
 	}
 	for _, h := range p.wallets {
-		for _, id := range h.w.List() {
+		ids := h.w.List()
+		for _, id := range ids {
 			v.IDs = append(v.IDs, p.idView(h, id, now))
 		}
 		if q, ok := p.facts.Pending[h.id]; ok {
-			v.Pending = append(v.Pending, pendingView{h.id, q.Body, p.bodyName(q.Body), q.At, q.Code})
+			v.Pending = append(v.Pending, pendingView{h.id, q.Body, p.bodyName(q.Body), q.At, false, q.Code})
+		} else if asked := h.w.Enrolments(); len(ids) == 0 && len(asked) > 0 {
+			v.Pending = append(v.Pending, pendingView{h.id, asked[0].Body, p.bodyName(asked[0].Body), asked[0].At, true, ""})
 		}
 	}
 	return v, nil
@@ -319,7 +323,7 @@ func (p *purse) answer(in which) (any, error) {
 	p.asked = nil
 	// The verifier holds its question to its own clock, which may differ from the phone's by a minute.
 	now := at(in.At)
-	left := min(max(q.Expires.Sub(now), minShown), maxShown)
+	left := min(max(q.Expires.Sub(now), leastShown), longestShown)
 	until := now.Add(left)
 	if c.ExpiresAt.Before(until) {
 		until = c.ExpiresAt
@@ -329,8 +333,8 @@ func (p *purse) answer(in which) (any, error) {
 
 // How long an answer is shown, whatever the clocks say.
 const (
-	minShown = 20 * time.Second
-	maxShown = 60 * time.Second
+	leastShown = 20 * time.Second
+	longestShown = 60 * time.Second
 )
 
 func init() {
