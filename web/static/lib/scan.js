@@ -10,6 +10,16 @@ const MAX_FILE = 32 * 1024 * 1024;
 const MAX_SIDE = 4096; // of a picture file when it is searched, in pixels
 const TERM = 15_000; // milliseconds after which the reader counts as hung
 
+let workerAt = "/static/lib/scan-worker.js";
+
+/**
+ * Says where the reader's worker lies: below the page's own folder, so that its service worker brings it when the network is
+ * off. That file imports /static/lib/scan-worker.js and nothing else.
+ */
+export function useWorker(path) {
+  workerAt = path;
+}
+
 /** An error of a picture or a camera with a code that the page has words for. */
 export class ScanError extends Error {
   constructor(code) {
@@ -47,7 +57,7 @@ class Zxing {
 
   start() {
     if (this.worker) return;
-    this.worker = new Worker("/static/lib/scan-worker.js", { type: "module" });
+    this.worker = new Worker(workerAt, { type: "module" });
     this.worker.onmessage = ({ data }) => {
       const w = this.waiting.get(data.id);
       if (!w) return;

@@ -1,0 +1,723 @@
+// The verifier page. It passes bytes and time to Go (worker.js) and shows what comes back; it decides nothing about a code, and keeps
+// nothing about people. docs/spec/verifier-page.md has the rules.
+
+import { cameras, hasTorch, scan, torch } from "/static/lib/camera.js";
+import { limited } from "/static/lib/api.js";
+import { drawSymbol } from "/static/lib/qr.js";
+import { QR_AND_EAN, ScanError, readPicture, useWorker } from "/static/lib/scan.js";
+import { el, language, saveLanguage } from "/static/lib/ui.js";
+import { Device } from "/verify/device.js";
+import { allowSound, sign, strike } from "/verify/signs.js";
+
+useWorker("/verify/scan-worker.js");
+
+const $ = (id) => document.getElementById(id);
+const OUTCOMES = ["accept", "refuse", "cannot-confirm"];
+const BURST = 80; // milliseconds between two keys of a hand scanner
+const PAUSE = 600; // milliseconds that end what a scanner types without Enter
+const LEAST = 4; // letters of the shortest scan
+const CHECK_EVERY = 15 * 60_000; // milliseconds between two looks for a new bundle
+const DWELL = 20_000; // milliseconds that a fault of this page stays
+
+let lang = language();
+const t = (uk, en) => (lang === "en" ? en : uk);
+
+/** @type {Device | null} */
+let device = null;
+let health = null;
+let faults = null; // what to show when Go does not answer, by language
+let shown = 0; // number of the verdict on the page
+let screen = null;
+let leaveTimer = 0;
+let tickTimer = 0;
+let restarts = 0;
+let purpose = "codes"; // what the camera reads for: codes, the fingerprint of a root, an onboarding code
+let portrait = null; // { number, url }
+let installing = false;
+
+// ---- texts ----
+
+function translate() {
+  document.documentElement.lang = lang;
+  for (const node of document.querySelectorAll("[data-en]")) {
+    node.dataset.uk ??= node.textContent;
+    node.textContent = lang === "en" ? node.dataset.en : node.dataset.uk;
+  }
+  for (const node of document.querySelectorAll("[data-en-label]")) {
+    node.dataset.ukLabel ??= node.getAttribute("aria-label");
+    node.setAttribute("aria-label", lang === "en" ? node.dataset.enLabel : node.dataset.ukLabel);
+  }
+  $("lang").textContent = lang === "en" ? "Українською" : "English";
+  $("lang").lang = lang === "en" ? "uk" : "en";
+  document.title = t("Перевірка службових посвідчень", "Service ID check");
+  network();
+}
+
+function network() {
+  const off = !navigator.onLine;
+  $("network").hidden = !off;
+  $("network").textContent = t("без мережі", "offline");
+  $("network").className = "badge warn";
+}
+
+// ---- the verdict ----
+
+/** Takes the verdict off the page: nothing of the person stays in it. */
+function clear(state = "waiting") {
+  clearTimeout(leaveTimer);
+  leaveTimer = 0;
+  shown = 0;
+  dropPortrait();
+  $("verdict").dataset.outcome = state;
+  $("sign").replaceChildren(sign(state));
+  $("word").textContent = state === "judging" ? t("читаю код…", "reading…") : health && health.ready ? t("Покажіть код", "Show the code") : t("НЕ ГОТОВО", "NOT READY");
+  $("told").replaceChildren();
+  $("actions").replaceChildren();
+}
+
+/** Shows a fault of the program itself. Words come from Go, or from the page when Go never started. */
+function showFault() {
+  const own = faults && faults[lang === "en" ? 1 : 0];
+  const word = own ? own.word : $("fault").content.querySelector(`[lang=${lang}]`).textContent;
+  clear();
+  put("cannot-confirm", word, 2);
+  if (own) $("told").append(el("p", { class: "cause" }, own.cause), el("p", { class: "next" }, own.next));
+  else $("told").append(el("p", { class: "cause" }, t("Програма перевірки не відповідає.", "The verifying program does not answer.")), el("p", { class: "next" }, t("Перезавантажте сторінку. Якщо повториться, перевіряйте іншим пристроєм.", "Reload the page. If it repeats, use another device.")));
+  leaveTimer = setTimeout(clear, DWELL);
+}
+
+function put(outcome, word, strokes) {
+  const o = OUTCOMES.includes(outcome) ? outcome : "refuse";
+  $("verdict").hidden = false;
+  $("verdict").dataset.outcome = o;
+  $("sign").replaceChildren(sign(o));
+  $("word").textContent = word;
+  if ($("sound").checked) strike(o, strokes);
+}
+
+/** Shows what Go says is on the screen now. Green needs an accept of this very answer. */
+function render(next) {
+  screen = next;
+  const v = next.verdict;
+  if (!v) {
+    if (shown || $("verdict").dataset.outcome === "judging") clear();
+  } else if (v.number !== shown) {
+    clear();
+    shown = v.number;
+    put(v.outcome === "accept" && v.code !== "ok" ? "refuse" : v.outcome, v.word, v.strokes);
+    tell(v);
+    // The page takes a verdict away by its own clock too, should Go not answer any more.
+    leaveTimer = setTimeout(() => {
+      clear();
+      order("dismiss");
+    }, v.leaves_ms + 500);
+    if (v.photo) fetchPortrait(v);
+  }
+  if (v) actions(v, next.question);
+  asking(next.challenge);
+  say([next.notice, next.lost, next.waiting ? t(`чекають: ${next.waiting}`, `waiting: ${next.waiting}`) : ""].filter(Boolean).join(" · "));
+  beat(Boolean(v || next.challenge || next.waiting || next.notice));
+}
+
+/** What is told about a verdict, all of it as text. */
+function tell(v) {
+  const told = $("told");
+  const line = (cls, text) => text && told.append(el("p", { class: cls }, text));
+  if (v.mind) line("mind", v.mind);
+  if (v.outcome !== "accept") {
+    line("cause", v.headline ? `${v.headline}. ${v.cause}` : v.cause);
+    line("next", v.next);
+    if (v.duty_phone) told.append(el("p", { class: "phone" }, t("Черговий органу: ", "Duty phone: "), el("a", { href: `tel:${v.duty_phone.replace(/[^+0-9]/g, "")}` }, v.duty_phone)));
+  } else line("next", v.next);
+  const h = v.holder;
+  if (h) {
+    line("person", h.name);
+    line("post", h.position);
+    line("post", h.unit);
+  }
+  line("body", v.body);
+  const facts = el("dl", { class: "facts" });
+  const fact = (name, value) => value && facts.append(el("dt", {}, name), el("dd", {}, value));
+  if (h) {
+    fact(t("Номер", "Number"), h.number);
+    fact(t("Ранг", "Rank"), h.rank);
+    fact(t("Категорія", "Category"), h.category);
+    fact(t("Строк дії до", "Valid until"), h.term);
+  }
+  fact(t("Дані станом на", "Status as of"), v.as_of && v.as_of + (navigator.onLine ? "" : t(" · без мережі", " · offline")));
+  fact(t("Набір довіри", "Trust bundle"), v.bundle);
+  fact(t("Годинники", "Clocks"), v.offset);
+  if (facts.childElementCount) told.append(facts);
+  line("small", v.level);
+  line("small", v.checked);
+  line("small", v.note && `${t("сканер: ", "scanner: ")}${v.note}`);
+  if (v.others.length) {
+    line("cause", t(`У кадрі кодів: ${v.others.length + 1}. Інші:`, `Codes in the frame: ${v.others.length + 1}. The others:`));
+    told.append(el("ul", {}, v.others.map((o) => el("li", {}, o))));
+  }
+  told.append(el("p", { class: "small rules" }, v.rules));
+}
+
+let actionsFor = "";
+
+/** Buttons under a verdict; they are made anew only when they change, so that a finger meets what it aims at. */
+function actions(v, question) {
+  const key = JSON.stringify([v.number, v.plastic, v.compare, question && question.digits, lang, health && health.verifier]);
+  if (key === actionsFor && $("actions").childElementCount) return;
+  actionsFor = key;
+  const box = $("actions");
+  box.replaceChildren();
+  if (question) {
+    const input = el("input", { id: "digits-back", inputmode: "numeric", maxlength: 2, autocomplete: "off", size: 3 });
+    const form = el("form", { class: "row", autocomplete: "off" }, el("label", { for: "digits-back" }, question.text, el("span", { class: "digits" }, question.digits)), input, el("button", { type: "submit" }, t("Так", "Yes")));
+    form.addEventListener("submit", (e) => {
+      e.preventDefault();
+      order("confirm", { text: input.value });
+    });
+    box.append(form);
+    input.focus();
+    return;
+  }
+  box.append(el("button", { type: "button", on: { click: () => order("dismiss") } }, t("Далі", "Next")));
+  if (v.compare) box.append(el("button", { type: "button", class: "quiet", on: { click: () => order("ask", { plastic: false }) } }, t("Обличчя звірено зі світлиною", "Face compared with the photo")));
+  if (v.plastic) box.append(el("button", { type: "button", class: "quiet", on: { click: () => order("ask", { plastic: true }) } }, t("Порівняйте обличчя з фото на пластиковому посвідченні", "Compare the face with the photo on the plastic card")));
+  if (health && health.verifier && v.outcome !== "refuse" && !v.photo && !v.plastic) box.append(el("button", { type: "button", class: "quiet", on: { click: challenge } }, t("Запит", "Challenge")));
+}
+
+function say(text) {
+  if ($("hint").dataset.plain === undefined) $("hint").dataset.plain = "";
+  $("answer").hidden = !text && !$("answer").dataset.online;
+  if (!$("answer").dataset.online) $("answer").textContent = text;
+}
+
+/** The screen's clock: time alone changes it. It rests while nothing is shown. */
+function beat(on) {
+  clearTimeout(tickTimer);
+  tickTimer = on ? setTimeout(() => order("tick"), 250) : 0;
+}
+
+// ---- the challenge ----
+
+let drawn = "";
+
+function asking(challenge, symbol) {
+  $("asking").hidden = !challenge;
+  if (!challenge) {
+    drawn = "";
+    return;
+  }
+  if (symbol && drawn !== challenge.text) {
+    drawn = challenge.text;
+    drawSymbol($("asking-symbol"), symbol, Math.min(440, document.documentElement.clientWidth - 48, window.innerHeight - 200));
+    $("asking").scrollIntoView({ block: "center" });
+  }
+  const left = Math.ceil(challenge.left_ms / 1000);
+  $("asking-left").textContent = t(`ще ${left} с`, `${left} s left`);
+}
+
+async function challenge() {
+  const answer = await order("challenge");
+  if (answer && answer.symbol && answer.screen.challenge) asking(answer.screen.challenge, answer.symbol);
+}
+
+// ---- the portrait: from the service by its hash, shown only after Go has hashed it ----
+
+function dropPortrait() {
+  if (portrait) URL.revokeObjectURL(portrait.url);
+  portrait = null;
+}
+
+async function fetchPortrait(v) {
+  if (!navigator.onLine || !health || !health.verifier) return;
+  try {
+    const data = await signed("GET", `/api/v1/checkpoint/portrait/${v.photo}`);
+    if (!data || shown !== v.number) return;
+    const answer = await device.order("picture", { number: v.number }, data);
+    if (!answer.shown || shown !== v.number) return;
+    portrait = { number: v.number, url: URL.createObjectURL(new Blob([data], { type: "image/jpeg" })) };
+    $("told").prepend(el("img", { src: portrait.url, alt: t("Світлина з посвідчення: порівняйте з обличчям", "Photo of the ID: compare it with the face"), width: 240 }));
+    render(answer.screen);
+  } catch {
+    // Without a picture the photo on the plastic remains.
+  }
+}
+
+/** A request that only an admitted device may make, signed by its key. */
+async function signed(method, target, body = null) {
+  const answer = await order("sign", { origin: location.origin, method, target }, body);
+  if (!answer || !answer.header) return null;
+  const response = await limited(target, { method, body, headers: { "Posvid-Request": answer.header } });
+  return response.ok ? new Uint8Array(await response.arrayBuffer()) : null;
+}
+
+// ---- orders to Go ----
+
+/** Gives an order and shows its screen. A verifier that broke has said so by itself; then null is answered. */
+async function order(op, more = {}, data = null) {
+  const asked = device;
+  if (!asked) return null;
+  let answer;
+  try {
+    answer = await asked.order(op, more, data);
+  } catch {
+    return null;
+  }
+  if (asked !== device) return null;
+  if (answer.screen) render(answer.screen);
+  if (answer.fault && op !== "fingerprint") tellFault(answer.fault);
+  return answer;
+}
+
+function tellFault(fault) {
+  $("answer").dataset.online = "";
+  $("answer").hidden = false;
+  $("answer").className = "notice warn";
+  $("answer").replaceChildren(el("p", {}, fault.cause), el("p", {}, fault.next));
+}
+
+/** A reading: texts of one frame, file, scan or paste. */
+function reading(texts, source, unread = false) {
+  restarts = 0;
+  return order("reading", { texts, source, unread });
+}
+
+/** The program broke: nothing of what it showed stays, and another one is started. */
+async function broken(why) {
+  device = null;
+  clearTimeout(tickTimer);
+  showFault();
+  say("");
+  $("asking").hidden = true;
+  console.warn("verifier ended:", why);
+  restarts++;
+  if (restarts > 5) return;
+  await new Promise((resolve) => setTimeout(resolve, 200 * restarts * restarts));
+  await startDevice();
+}
+
+async function startDevice() {
+  const made = new Device({ onJudging: () => made === device && clear("judging"), onBroken: (why) => (device === made || device === null) && broken(why) });
+  try {
+    await made.open(lang);
+    const answer = await made.order("faults");
+    faults = answer.faults;
+    device = made;
+    await look();
+    return true;
+  } catch {
+    return false; // broken() has been told
+  }
+}
+
+// ---- the state of the device ----
+
+async function look() {
+  const answer = await order("health");
+  if (!answer || !answer.health) return;
+  health = answer.health;
+  const h = health;
+  $("loading").hidden = true;
+  $("demo").hidden = !h.demo;
+  $("setup").hidden = h.pinned !== "";
+  for (const id of ["verdict", "camera", "ways", "data"]) $(id).hidden = h.pinned === "";
+  $("not-ready").hidden = h.ready || h.pinned === "";
+  $("not-ready-word").textContent = `${t("НЕ ГОТОВО", "NOT READY")}: ${h.headline}`;
+  $("not-ready-cause").textContent = h.cause;
+  $("not-ready-next").textContent = h.next;
+  $("mend").hidden = !h.mend;
+  $("warnings").hidden = h.warnings.length === 0;
+  $("warnings").replaceChildren(...h.warnings.map((w) => el("li", {}, w)));
+  $("as-of").textContent = h.bundle ? t(`Дані станом на ${h.as_of}; їм ${h.age}. Набір довіри № ${h.bundle}.`, `Status as of ${h.as_of}; ${h.age} old. Trust bundle ${h.bundle}.`) : t("Набору довіри ще немає.", "There is no trust bundle yet.");
+  $("challenge").hidden = !h.verifier;
+  $("clock").textContent = t("Час пристрою: ", "Device time: ") + h.clock;
+  $("class-choice").hidden = h.verifier !== 0;
+  $("admission").hidden = h.verifier !== 0;
+  for (const c of ["checkpoint", "council"]) $(`class2-${c}`).checked = h.class === c || (c === "checkpoint" && h.class === "none");
+  const facts = $("facts");
+  facts.replaceChildren();
+  const fact = (name, value) => value && facts.append(el("dt", {}, name), el("dd", {}, value));
+  fact(t("Відбиток кореневого ключа", "Fingerprint of the root"), h.pinned);
+  fact(t("Набір довіри діє до", "The trust bundle ends"), h.expires);
+  fact(t("Найбільший вік даних", "Greatest age of the data"), h.limit);
+  fact(t("Перевіряльник", "Verifier"), h.verifier ? `${h.name} (${h.verifier})` : t("не допущено", "not admitted"));
+  fact(t("Допуск до", "Admitted until"), h.until);
+  const state = $("verdict").dataset.outcome;
+  if (state === "waiting" || state === "judging") clear();
+}
+
+/** Looks for a newer bundle at the service; whether it may be installed is Go's word. */
+async function update(byHand = false) {
+  if (!health || health.pinned === "" || installing) return;
+  if (!navigator.onLine && !byHand) return;
+  installing = true;
+  try {
+    const response = await limited("/api/v1/bundle", { cache: "no-cache" });
+    if (!response.ok) throw new Error(`HTTP ${response.status}`);
+    await install(new Uint8Array(await response.arrayBuffer()), byHand);
+  } catch {
+    if (byHand) $("report").textContent = t("Служба не відповідає: дані лишаються ті, що є.", "The service does not answer: the data stay as they are.");
+  } finally {
+    installing = false;
+  }
+}
+
+async function install(data, byHand, op = "install") {
+  const answer = await order(op, {}, data);
+  if (!answer) return;
+  if (answer.report && (byHand || answer.report.changed)) $("report").textContent = answer.report.words;
+  if (answer.fault) $("report").textContent = `${answer.fault.cause}. ${answer.fault.next}`;
+  await look();
+}
+
+async function installFile(file, op = "install") {
+  if (!file) return;
+  if (file.size > 32 * 1024 * 1024) {
+    $("report").textContent = t("Файл завеликий для набору довіри.", "The file is too large for a trust bundle.");
+    return;
+  }
+  await install(new Uint8Array(await file.arrayBuffer()), true, op);
+}
+
+// ---- setup ----
+
+async function typedPin() {
+  const text = $("pin").value;
+  const answer = text.trim() ? await order("fingerprint", { text }) : null;
+  if ($("pin").value !== text) return; // more was typed meanwhile
+  const groups = (answer && answer.fingerprint) || "";
+  $("pin-groups-box").hidden = !groups;
+  $("pin-compared").checked = false;
+  $("pin-go").disabled = true;
+  $("pin-demo").hidden = !(answer && answer.demo);
+  $("pin-groups").replaceChildren(...groups.split(" ").filter(Boolean).map((g) => el("li", {}, g)));
+  const long = text.replace(/[\s-]/g, "").length >= 52;
+  $("pin-wrong").textContent = !groups && long && answer && answer.fault ? answer.fault.cause : "";
+  $("pin").setAttribute("aria-invalid", String(Boolean($("pin-wrong").textContent)));
+}
+
+async function pinNow(e) {
+  e.preventDefault();
+  if ($("pin-go").disabled || !$("pin-compared").checked) return;
+  const answer = await order("pin", { text: $("pin").value });
+  if (!answer || answer.fault) {
+    if (answer) $("pin-wrong").textContent = `${answer.fault.cause}. ${answer.fault.next}`;
+    return;
+  }
+  await order("class", { class: document.querySelector("input[name=class]:checked").value });
+  stopCamera();
+  if (navigator.storage && navigator.storage.persist) navigator.storage.persist().catch(() => false);
+  await look();
+  await update(true);
+  $("main").focus();
+}
+
+// ---- the camera ----
+
+let camera = null; // AbortController of the running camera
+let lit = false;
+let deviceId = "";
+
+const CAMERA_WORDS = {
+  "camera-denied": ["Доступ до камери заборонено. Дозвольте камеру для цієї сторінки в налаштуваннях браузера; код можна також дати картинкою, текстом або ручним сканером.", "The camera is denied. Allow it for this page in the browser's settings; a code may also come as a picture, a text or by a hand scanner."],
+  "camera-missing": ["Камери немає. Дайте код картинкою, текстом або ручним сканером.", "There is no camera. Give the code as a picture, a text or by a hand scanner."],
+  "camera-busy": ["Камеру зайняла інша програма. Закрийте її й увімкніть камеру знову.", "Another program uses the camera. Close it and switch the camera on again."],
+  "camera-unsupported": ["Цей браузер не дає камери. Дайте код картинкою, текстом або ручним сканером.", "This browser gives no camera. Give the code as a picture, a text or by a hand scanner."],
+  "file-too-large": ["Файл завеликий: картинка — до 32 МіБ.", "The file is too large: a picture has up to 32 MiB."],
+  "not-a-picture": ["Це не картинка, яку вміє читати браузер.", "This is no picture that the browser can read."],
+  "reader-failed": ["Зчитувач кодів не впорався з картинкою.", "The code reader failed on the picture."],
+};
+
+const cameraWords = (e) => {
+  const w = CAMERA_WORDS[e instanceof ScanError ? e.code : "camera-unsupported"];
+  return t(w[0], w[1]);
+};
+
+function stopCamera() {
+  if (camera) camera.abort();
+  camera = null;
+}
+
+async function startCamera(why = "codes") {
+  stopCamera();
+  purpose = why;
+  const mine = (camera = new AbortController());
+  $("camera").hidden = false;
+  $("camera-wrong").textContent = "";
+  cameraButton();
+  try {
+    await scan($("video"), seen, { signal: mine.signal, formats: QR_AND_EAN, deviceId, onState: cameraState });
+  } catch (e) {
+    $("camera-wrong").textContent = cameraWords(e);
+  }
+  if (camera === mine) camera = null;
+  if (!camera) {
+    cameraState("closed");
+    if (health && health.pinned === "") $("camera").hidden = true;
+  }
+}
+
+async function cameraState(state) {
+  if (state.reader) {
+    $("camera").dataset.reader = state.reader;
+    return;
+  }
+  const on = state === "open";
+  document.querySelector(".frame").classList.toggle("on", on);
+  $("torch").hidden = !on || !hasTorch($("video"));
+  lit = false;
+  $("torch").setAttribute("aria-pressed", "false");
+  $("camera-next").hidden = !on || (await cameras()).length < 2;
+  cameraButton();
+}
+
+function cameraButton() {
+  $("camera-toggle").textContent = camera ? t("Вимкнути камеру", "Switch the camera off") : t("Увімкнути камеру", "Switch the camera on");
+}
+
+/** Texts of one frame. */
+async function seen(texts) {
+  if (purpose === "root") {
+    $("pin").value = texts[0].slice(0, 256);
+    await typedPin();
+    if (!$("pin-groups-box").hidden) stopCamera();
+    return;
+  }
+  if (purpose === "onboard") {
+    $("admit-token").value = texts[0].slice(0, 512);
+    stopCamera();
+    return;
+  }
+  await reading(texts, "camera");
+}
+
+async function otherCamera() {
+  const all = await cameras();
+  const now = $("video").srcObject && $("video").srcObject.getVideoTracks()[0].getSettings().deviceId;
+  const i = all.findIndex((d) => d.deviceId === now);
+  if (all.length < 2) return;
+  deviceId = all[(i + 1) % all.length].deviceId;
+  await startCamera(purpose);
+}
+
+// ---- files, paste, hand scanner ----
+
+async function pictureFile(file) {
+  if (!file) return;
+  clear("judging");
+  try {
+    const texts = await readPicture(file, QR_AND_EAN);
+    await reading(texts, "file", texts.length === 0);
+  } catch (e) {
+    clear();
+    tellFault({ cause: cameraWords(e), next: t("Спробуйте іншу картинку.", "Try another picture.") });
+  }
+}
+
+let burst = { text: "", last: 0, timer: 0, fast: true };
+
+function endBurst() {
+  clearTimeout(burst.timer);
+  const { text, fast } = burst;
+  burst = { text: "", last: 0, timer: 0, fast: true };
+  if (!fast || [...text].length < LEAST) return false;
+  if ($("setup").hidden) reading([text], "scanner");
+  else {
+    $("pin").value = text.slice(0, 256);
+    typedPin();
+  }
+  return true;
+}
+
+/** A hand scanner types where it likes: fast keys outside of fields are its text, and press no buttons. */
+function key(e) {
+  if (e.isComposing || e.ctrlKey || e.metaKey || (e.altKey && e.key.length !== 1)) return;
+  const field = e.target instanceof Element && e.target.closest("input:not([type=checkbox]):not([type=radio]):not([type=file]), textarea, select, [contenteditable]");
+  if (field && field.id !== "paste") return;
+  const now = e.timeStamp;
+  const running = burst.text !== "" && now - burst.last < BURST;
+  if ((e.key === "Enter" || e.key === "Tab") && running && [...burst.text].length >= LEAST) {
+    e.preventDefault();
+    e.stopPropagation();
+    if (endBurst() && field) field.value = "";
+    return;
+  }
+  if ([...e.key].length === 1) {
+    if (!running) {
+      clearTimeout(burst.timer);
+      burst = { text: "", last: 0, timer: 0, fast: true };
+      if (e.key === " ") {
+        if (!field && !(e.target instanceof Element && e.target.closest("button, a, summary, label, input")) && shown) {
+          e.preventDefault();
+          order("dismiss");
+        }
+        return;
+      }
+    } else if (e.key === " " && !field) e.preventDefault();
+    burst.text += e.key;
+    burst.last = now;
+    clearTimeout(burst.timer);
+    if (!field) burst.timer = setTimeout(endBurst, PAUSE);
+    if (burst.text.length > 8192) burst = { text: "", last: 0, timer: 0, fast: true };
+    return;
+  }
+  if (e.key === "Escape" && (shown || (screen && screen.challenge))) order("dismiss");
+}
+
+function keyUp(e) {
+  if (e.key === " " && burst.text !== "") e.preventDefault(); // else a button under the focus would be pressed
+}
+
+// ---- start ----
+
+function wire() {
+  document.addEventListener("keydown", key, true);
+  document.addEventListener("keyup", keyUp, true);
+  document.addEventListener("pointerdown", allowSound, { once: false, passive: true });
+  document.addEventListener("keydown", allowSound, { passive: true });
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) {
+      clear(); // nobody looks: a green that is found later would be somebody else's
+      order("clear");
+    } else {
+      look();
+      update();
+    }
+  });
+  addEventListener("pagehide", () => clear());
+  addEventListener("online", () => (network(), update()));
+  addEventListener("offline", network);
+  $("lang").addEventListener("click", async () => {
+    lang = lang === "en" ? "uk" : "en";
+    saveLanguage(lang);
+    translate();
+    cameraButton();
+    await order("lang", { lang });
+    shown = 0;
+    if (screen) render(screen);
+    await order("tick");
+    await look();
+  });
+  $("pin").addEventListener("input", typedPin);
+  $("pin-compared").addEventListener("change", () => ($("pin-go").disabled = !$("pin-compared").checked));
+  $("pin-form").addEventListener("submit", pinNow);
+  $("pin-scan").addEventListener("click", () => (camera ? stopCamera() : startCamera("root")));
+  $("camera-toggle").addEventListener("click", () => (camera ? stopCamera() : startCamera(health && health.pinned === "" ? "root" : "codes")));
+  $("torch").addEventListener("click", async () => {
+    if (await torch($("video"), !lit)) lit = !lit;
+    $("torch").setAttribute("aria-pressed", String(lit));
+  });
+  $("camera-next").addEventListener("click", otherCamera);
+  $("challenge").addEventListener("click", challenge);
+  $("asking-end").addEventListener("click", () => order("dismiss"));
+  $("file").addEventListener("change", async (e) => {
+    await pictureFile(e.target.files[0]);
+    e.target.value = "";
+  });
+  $("paste-form").addEventListener("submit", (e) => {
+    e.preventDefault();
+    const text = $("paste").value;
+    $("paste").value = "";
+    if (text.trim() !== "") {
+      clear("judging");
+      reading([text], "paste");
+    }
+  });
+  document.addEventListener("paste", (e) => {
+    if (e.target instanceof Element && e.target.closest("input, textarea")) return;
+    const image = [...e.clipboardData.files].find((f) => f.type.startsWith("image/"));
+    const text = e.clipboardData.getData("text/plain");
+    if (image) pictureFile(image);
+    else if (text && $("setup").hidden) reading([text.slice(0, 8192)], "paste");
+  });
+  $("bundle-file").addEventListener("change", async (e) => {
+    await installFile(e.target.files[0], $("bundle-file").dataset.op || "install");
+    e.target.value = "";
+    $("bundle-file").dataset.op = "";
+  });
+  $("mend").addEventListener("click", () => {
+    $("bundle-file").dataset.op = "recover";
+    $("bundle-file").click();
+  });
+  addEventListener("dragover", (e) => {
+    e.preventDefault();
+    document.body.classList.add("dropping");
+  });
+  addEventListener("dragleave", () => document.body.classList.remove("dropping"));
+  addEventListener("drop", (e) => {
+    e.preventDefault();
+    document.body.classList.remove("dropping");
+    const file = e.dataTransfer.files[0];
+    if (!file) return;
+    if (file.type.startsWith("image/")) pictureFile(file);
+    else installFile(file);
+  });
+  $("update").addEventListener("click", () => update(true));
+  for (const c of ["checkpoint", "council"]) {
+    $(`class2-${c}`).addEventListener("change", async () => {
+      await order("class", { class: c });
+      await look();
+    });
+  }
+  $("forget").addEventListener("click", () => {
+    $("sure-text").textContent = t("Прибрати з цього пристрою корінь, дані й ключ? Після цього його треба налаштувати знову.", "Remove the root, the data and the key from this device? It then has to be set up again.");
+    $("sure").returnValue = "no";
+    $("sure").showModal();
+  });
+  $("sure").addEventListener("close", () => {
+    if ($("sure").returnValue === "yes") forget();
+  });
+  $("take").addEventListener("click", () => boot(true));
+  setInterval(look, 30_000);
+  setInterval(update, CHECK_EVERY);
+}
+
+async function forget() {
+  const old = device;
+  device = null;
+  stopCamera();
+  if (old) {
+    old.onBroken = () => {};
+    old.end("forgotten");
+  }
+  await new Promise((resolve) => {
+    const request = indexedDB.deleteDatabase("posvid-verifier");
+    request.onsuccess = request.onerror = request.onblocked = resolve;
+  });
+  location.reload();
+}
+
+/** Holds the lock while this tab checks; another tab may take it away, and then this one stops. */
+function boot(steal = false) {
+  $("taken").hidden = true;
+  navigator.locks
+    .request("posvid-verifier", steal ? { steal: true } : { ifAvailable: true }, async (lock) => {
+      if (!lock) {
+        $("taken").hidden = false;
+        $("loading").hidden = true;
+        return;
+      }
+      if (!(await startDevice())) $("loading").hidden = true;
+      update();
+      await new Promise(() => {}); // until the tab is closed, or the lock is taken
+    })
+    .catch(() => {
+      const old = device;
+      device = null;
+      stopCamera();
+      if (old) {
+        old.onBroken = () => {};
+        old.end("taken");
+      }
+      clear();
+      for (const id of ["verdict", "camera", "ways", "data", "setup", "not-ready", "asking"]) $(id).hidden = true;
+      $("taken").hidden = false;
+    });
+}
+
+if (!document.documentElement.hasAttribute("data-old")) {
+  translate();
+  wire();
+  clear();
+  boot();
+  if ("serviceWorker" in navigator) navigator.serviceWorker.register("/verify/sw.js", { scope: "/verify/", updateViaCache: "none" }).catch(() => {});
+}
