@@ -6,6 +6,7 @@ import (
 	"encoding/base32"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -330,8 +331,28 @@ func (s *Server) Handler() http.Handler {
 	})
 }
 
+// writeTime is how long an answer may take to go out, unless its route says otherwise with http.ResponseController.
+const writeTime = 5 * time.Minute
+
+// timedBody takes the deadline of reading away once the body has been read: the server would take a late one for a caller who
+// went away, and stop the work.
+type timedBody struct {
+	io.ReadCloser
+	control *http.ResponseController
+}
+
+// Read implements io.Reader.
+func (b *timedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err == io.EOF {
+		b.control.SetReadDeadline(time.Time{})
+	}
+	return n, err
+}
+
 // serve refuses what is cheap to refuse, in order of cost.
 func (s *Server) serve(w *answer, r *http.Request, q *request, inner http.Handler) {
+	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTime))
 	if err := s.checkURI(r); err != nil {
 		s.Fail(w, r, err)
 		return
@@ -386,7 +407,9 @@ func (s *Server) serve(w *answer, r *http.Request, q *request, inner http.Handle
 		if limit > s.Limits.BodyBytes {
 			wait = time.Minute + time.Duration(limit>>17)*time.Second
 		}
-		http.NewResponseController(w).SetReadDeadline(time.Now().Add(wait)) // a test's recorder has no deadlines
+		control := http.NewResponseController(w)
+		control.SetReadDeadline(time.Now().Add(wait)) // a test's recorder has no deadlines
+		r.Body = &timedBody{r.Body, control}
 	}
 	inner.ServeHTTP(w, r)
 }
@@ -643,7 +666,7 @@ func (s *Server) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	h.Set("Content-Type", "application/problem+json")
 	h.Del("Etag")
 	if p.Status == http.StatusUnauthorized {
-		h.Set("WWW-Authenticate", "Posvid")
+		h.Set("WWW-Authenticate", challenge(r.Header.Get("Authorization")))
 	}
 	w.WriteHeader(p.Status)
 	w.Write(p.json(q.lang, q.id))
@@ -663,7 +686,7 @@ func (s *Server) failAPI(ctx huma.Context, err error) {
 	}
 	ctx.SetHeader("Content-Type", "application/problem+json")
 	if p.Status == http.StatusUnauthorized {
-		ctx.SetHeader("WWW-Authenticate", "Posvid")
+		ctx.SetHeader("WWW-Authenticate", challenge(ctx.Header("Authorization")))
 	}
 	ctx.SetStatus(p.Status)
 	ctx.BodyWriter().Write(p.json(q.lang, q.id))

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"strings"
+	"time"
 )
 
 // Problem is an error as a caller sees it (RFC 9457): one name, one cause, one next step, in the caller's language. It never
@@ -16,7 +18,8 @@ type Problem struct {
 	UK, EN string // what is wrong
 	NextUK string // what to do
 	NextEN string
-	cause  error // for the log's code only
+	At     time.Time // optional: the service's time, for a caller whose clock is wrong
+	cause  error     // for the log alone
 }
 
 // NewProblem makes a problem.
@@ -72,6 +75,7 @@ type problemJSON struct {
 	Code     string  `json:"code" doc:"the error's name, never translated"`
 	Instance string  `json:"instance,omitempty" doc:"number of the request in the service's log"`
 	Errors   []Field `json:"errors,omitempty" doc:"fields that are not as they have to be"`
+	Time     int64   `json:"time,omitempty" doc:"the service's time, seconds since 1970-01-01T00:00:00Z"`
 }
 
 // problemOf is the problem behind an error; Internal for whatever has no name.
@@ -90,13 +94,21 @@ func problemOf(err error) *Problem {
 	return Internal.Because(err)
 }
 
+// body is what a caller reads of the problem.
+func (p *Problem) body(lang, request string, fields []Field) problemJSON {
+	b := problemJSON{Type: "about:blank", Title: p.UK, Status: p.Status, Detail: p.NextUK, Code: p.Code, Instance: request, Errors: fields}
+	if lang == "en" {
+		b.Title, b.Detail = p.EN, p.NextEN
+	}
+	if !p.At.IsZero() {
+		b.Time = p.At.Unix()
+	}
+	return b
+}
+
 // json is the problem in one language.
 func (p *Problem) json(lang, request string) []byte {
-	title, next := p.UK, p.NextUK
-	if lang == "en" {
-		title, next = p.EN, p.NextEN
-	}
-	out, _ := json.Marshal(problemJSON{Type: "about:blank", Title: title, Status: p.Status, Detail: next, Code: p.Code, Instance: request}) // texts always encode
+	out, _ := json.Marshal(p.body(lang, request, nil)) // texts always encode
 	return out
 }
 
@@ -118,9 +130,13 @@ func (p *apiProblem) ContentType(string) string { return "application/problem+js
 
 // MarshalJSON is the body of the answer.
 func (p *apiProblem) MarshalJSON() ([]byte, error) {
-	title, next := p.UK, p.NextUK
-	if p.lang == "en" {
-		title, next = p.EN, p.NextEN
+	return json.Marshal(p.body(p.lang, p.request, p.fields))
+}
+
+// challenge is WWW-Authenticate of a 401 (RFC 9110, Section 11.6.1; RFC 6750, Section 3).
+func challenge(authorization string) string {
+	if len(authorization) >= 7 && strings.EqualFold(authorization[:7], "bearer ") {
+		return `Bearer error="invalid_token"`
 	}
-	return json.Marshal(problemJSON{Type: "about:blank", Title: title, Status: p.Status, Detail: next, Code: p.Code, Instance: p.request, Errors: p.fields})
+	return "Posvid"
 }

@@ -79,6 +79,7 @@ type Server struct {
 	bodies         map[string]*Body
 	authenticators []Authenticator
 	jobs           []job
+	looks          []func(ctx context.Context, edrpou string, entitlement int64, limit int) ([]Look, error)
 	routes         []Route
 	templates      templates
 	frame          frame

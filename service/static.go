@@ -22,7 +22,6 @@ type asset struct {
 	plain []byte // nil when only the compressed form was built
 	gz    []byte // nil when it is not worth it
 	etag  string // of the content, whatever its coding
-	keep  bool   // may be kept by a browser without asking again
 }
 
 // assets are the files under /static/, /wallet/ and /verify/.
@@ -41,6 +40,7 @@ var kinds = map[string]string{
 // newAssets reads everything once: what is served never touches the disk, and cannot change while it is served.
 func newAssets(files fs.FS) (*assets, error) {
 	a := &assets{files: map[string]*asset{}}
+	workers := map[string][]byte{}
 	for _, root := range []struct{ folder, at string }{{"static", "/static/"}, {"dist", "/static/dist/"}} {
 		err := fs.WalkDir(files, root.folder, func(name string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() {
@@ -57,17 +57,15 @@ func newAssets(files fs.FS) (*assets, error) {
 			if err != nil {
 				return err
 			}
+			if path.Base(rest) == "sw.js" {
+				workers[root.at+rest] = data
+				return nil
+			}
 			f, err := newAsset(kind, data, packed)
 			if err != nil {
 				return fmt.Errorf("service: asset %s: %w", name, err)
 			}
-			// Pages, workers and whatever has no name of its own content are asked for each time; ETag makes that cheap.
-			at := root.at + rest
-			for folder, page := range map[string]string{"/static/wallet/": "/wallet/", "/static/verify/": "/verify/"} {
-				if below, ok := strings.CutPrefix(at, folder); ok {
-					at = page + below
-				}
-			}
+			at := pagePath(root.at + rest)
 			a.files[at] = f
 			if strings.HasSuffix(at, "/index.html") {
 				a.files[strings.TrimSuffix(at, "index.html")] = f
@@ -79,7 +77,32 @@ func newAssets(files fs.FS) (*assets, error) {
 			return nil, err
 		}
 	}
+	// A service worker keeps the files of one build. It names the build, so that a browser that looks for a newer worker finds one
+	// whenever any file has changed.
+	build := sha256.New()
+	for _, at := range sortedKeys(a.files) {
+		fmt.Fprintf(build, "%s %s\n", at, a.files[at].etag)
+	}
+	for _, at := range sortedKeys(workers) {
+		data := bytes.ReplaceAll(workers[at], []byte("__ASSETS__"), []byte(hex.EncodeToString(build.Sum(nil)[:8])))
+		f, err := newAsset(kinds[".js"], data, false)
+		if err != nil {
+			return nil, fmt.Errorf("service: asset %s: %w", at, err)
+		}
+		a.files[pagePath(at)] = f
+	}
 	return a, nil
+}
+
+// pagePath is where a file is served: those of the two pages lie at the pages' own addresses, which bound what their service
+// workers rule.
+func pagePath(at string) string {
+	for folder, page := range map[string]string{"/static/wallet/": "/wallet/", "/static/verify/": "/verify/"} {
+		if below, ok := strings.CutPrefix(at, folder); ok {
+			return page + below
+		}
+	}
+	return at
 }
 
 func newAsset(kind string, data []byte, packed bool) (*asset, error) {

@@ -44,11 +44,13 @@ const (
 	stopTime    = 20 * time.Second // for requests that are under way when the service is told to stop
 	connections = 4096             // open at once
 	followTime  = 10 * time.Second // between looks for a bundle that another command installed
+	maxLogin    = 64 << 10         // bytes of the configuration of log-in
 )
 
 // serveFlags are the flags of `posvid serve`.
 type serveFlags struct {
 	listen, origin, cert, key, metrics string
+	login                              string // file of auth.ReadConfig
 	proxies                            []string
 	dev, demo                          bool
 	auth                               auth.Config
@@ -86,6 +88,7 @@ To try it: posvid serve --demo`),
 	flags.StringVar(&f.key, "tls-key", "", "файл його закритого ключа (PEM) / its private key")
 	flags.StringSliceVar(&f.proxies, "proxy", nil, "мережі зворотних проксі, чиєму X-Forwarded-For вірити / networks of reverse proxies")
 	flags.StringVar(&f.metrics, "metrics", "", "адреса лічильників Prometheus, лише ця машина, напр. 127.0.0.1:9109 / address of metrics, this machine only")
+	flags.StringVar(&f.login, "login", "", "файл налаштувань входу: OpenID Connect, id.gov.ua / configuration of log-in (JSON)")
 	flags.BoolVar(&f.dev, "dev", false, "вхід без пароля для розробки; лише вигадані дані і лише ця машина / development log-in, this machine only")
 	flags.BoolVar(&f.demo, "demo", false, "служба над проєктною пробою, з вигаданими людьми / serve the demo's invented people")
 	return command
@@ -139,6 +142,15 @@ func (f *serveFlags) run(ctx context.Context, env *cli.Env) (err error) {
 	}
 	if f.dev && !loopbackListen(f.listen) {
 		return cli.Usagef("%s", env.T("--dev впускає без пароля, тому лише на адресі цієї машини", "--dev lets people in without a password, so on an address of this machine only"))
+	}
+	if f.login != "" {
+		data, err := env.ReadFile(f.login, maxLogin)
+		if err != nil {
+			return err
+		}
+		if f.auth, err = auth.ReadConfig(data, os.ReadFile); err != nil {
+			return err
+		}
 	}
 	listener, err := net.Listen("tcp", f.listen)
 	if err != nil {
