@@ -26,8 +26,8 @@ func (p *part) mountAccounts() {
 	p.Page("POST /account/sessions/end", anybody(false), p.endOwnSessions)
 	admin := service.Access{Roles: []service.Role{service.BodyAdmin}, SecondFactor: true}
 	p.Page("GET /b/{edrpou}/accounts", admin, p.accountsPage)
-	p.Page("POST /b/{edrpou}/accounts/invitations", admin, p.invite)
-	p.Page("POST /b/{edrpou}/accounts/invitations/{id}/end", admin, p.endInvitation)
+	p.Page("POST /b/{edrpou}/account-invitations", admin, p.invite)
+	p.Page("POST /b/{edrpou}/account-invitations/{id}/end", admin, p.endInvitation)
 	p.Page("POST /b/{edrpou}/accounts/{id}/roles", admin, p.giveRole)
 	p.Page("POST /b/{edrpou}/accounts/{id}/roles/end", admin, p.takeRole)
 	p.Page("POST /b/{edrpou}/accounts/{id}/disable", admin, p.disable)
