@@ -17,6 +17,17 @@ type BeaconSource func(n uint64) ([8]byte, error)
 // checked. The register has moved on by one number: store it before the bundle leaves the house, or two bundles will
 // carry one number.
 func (r *Register) BuildBundle(at time.Time, s keys.BundleSigner, beacon BeaconSource) ([]byte, error) {
+	return r.BuildBundleEvery(at, s, beacon, 0)
+}
+
+// BeaconEvery is how long a value of the beacon should stay where bundles are made after each change. A verifier follows the
+// chain 30 steps ahead and knows when 31 values were published: at six hours a value, both are more than the greatest age of a
+// status list.
+const BeaconEvery = 6 * time.Hour
+
+// BuildBundleEvery is BuildBundle, but the bundle carries the value that the one before it carried while that value is younger
+// than every.
+func (r *Register) BuildBundleEvery(at time.Time, s keys.BundleSigner, beacon BeaconSource, every time.Duration) ([]byte, error) {
 	at = at.UTC().Truncate(time.Second)
 	newest := r.chain[len(r.chain)-1].UnverifiedRoot
 	if !slices.ContainsFunc(newest.BundleSigners, s.BundlePublic().Equal) {
@@ -27,17 +38,25 @@ func (r *Register) BuildBundle(at time.Time, s keys.BundleSigner, beacon BeaconS
 	}
 	next := BeaconEntry{}
 	if beacon != nil {
-		value, err := beacon(r.beaconN + 1)
+		published := r.beacons
+		keep := len(published) > 0 && !published[0].After(at) && at.Sub(published[0]) < every
+		n := r.beaconN + 1
+		if keep {
+			n = r.beaconN
+		}
+		value, err := beacon(n)
 		if err != nil {
 			return nil, refuse(ErrArgument, "beacon: %v", err)
 		}
-		published := r.beacons
 		if len(published) > 0 && published[0].After(at) {
 			// Only a root with a reset sets time back. When the earlier values were published is not known then: codes that
 			// carry one of them are at most L1.
 			published = nil
 		}
-		next = BeaconEntry{r.beaconN + 1, value, append([]time.Time{at}, published...)}
+		if !keep {
+			published = append([]time.Time{at}, published...)
+		}
+		next = BeaconEntry{n, value, published}
 		next.Times = next.Times[:min(len(next.Times), maxBeaconTimes)]
 	}
 	sections, err := r.sections(at, next)

@@ -250,7 +250,7 @@ func (t *hostTrust) nextBundle(publications [][]byte, at time.Time) (data []byte
 				refused = append(refused, err)
 			}
 		}
-		data, err = r.BuildBundle(at, key, t.beacon)
+		data, err = r.BuildBundleEvery(at, key, t.beacon, trust.BeaconEvery)
 		return err
 	})
 	return data, errors.Join(append(refused, err)...)

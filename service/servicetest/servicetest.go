@@ -494,13 +494,13 @@ func build(ctx context.Context, r *trust.Register, bodies []*Body, signer author
 			return nil, err
 		}
 	}
-	return r.BuildBundle(at, signer, func(n uint64) ([8]byte, error) {
+	return r.BuildBundleEvery(at, signer, func(n uint64) ([8]byte, error) {
 		value, ok := chain.At(n)
 		if !ok {
 			return value, fmt.Errorf("servicetest: the beacon chain ends before %d", n)
 		}
 		return value, nil
-	})
+	}, trust.BeaconEvery)
 }
 
 // Do sends a request of a client and answers status, headers and body. body may be nil.
