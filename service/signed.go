@@ -96,7 +96,9 @@ func (v *signed) authenticate(r *http.Request) (Principal, bool, error) {
 	err = q.Check(v.s.Origin, r.Method, target, body, at)
 	switch {
 	case errors.Is(err, credential.ErrRequestTime):
-		return Principal{}, false, RequestTime.Because(err)
+		p := *RequestTime
+		p.At = at
+		return Principal{}, false, p.Because(err)
 	case err != nil:
 		return Principal{}, false, BadSignature.Because(err)
 	}
@@ -130,8 +132,7 @@ func (v *signed) principal(q *credential.Request, at time.Time) (Principal, erro
 	return Principal{Kind: Device, Name: entry.Name, Key: q.Verifier.MarshalCOSE(), Verifier: entry.ID, Bodies: []string{entry.Body}}, nil
 }
 
-// device finds a verifier by the thumbprint of its signing key. Of entries with one key the one that lasts longest counts: a
-// verifier whose term was prolonged has two.
+// device finds a verifier by the thumbprint of its signing key; the trust operator admits a key once.
 func (v *signed) device(b *trust.Bundle, thumb [32]byte) (trust.VerifierEntry, bool, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -142,10 +143,7 @@ func (v *signed) device(b *trust.Bundle, thumb [32]byte) (trust.VerifierEntry, b
 		}
 		devices := make(map[[32]byte]trust.VerifierEntry, len(all))
 		for _, e := range all {
-			t := e.SigningKey.Thumbprint()
-			if old, ok := devices[t]; !ok || e.ValidUntil.After(old.ValidUntil) {
-				devices[t] = e
-			}
+			devices[e.SigningKey.Thumbprint()] = e
 		}
 		v.bundle, v.devices = b, devices
 	}
