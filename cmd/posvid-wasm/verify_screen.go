@@ -644,7 +644,7 @@ func (s *screen) describeCard(c *card, now time.Time) *jsonCard {
 		out.AsOf = locale.Moment(s.lang, v.StatusAsOf)
 	}
 	if v.Bundle.Number != 0 {
-		out.Bundle = fmt.Sprintf("№ %d, %s", v.Bundle.Number, locale.Duration(s.lang, v.Bundle.Age))
+		out.Bundle = fmt.Sprintf(s.t("№ %d, складено %s тому", "no %d, made %s ago"), v.Bundle.Number, locale.Duration(s.lang, v.Bundle.Age))
 	}
 	if v.HasOffset && v.ClockOffset.Abs() > 90*time.Second {
 		out.Offset = locale.Label(s.lang, "clock-differs") + ": " + locale.Duration(s.lang, v.ClockOffset)
