@@ -41,6 +41,7 @@ const (
 	BadUNZR           Code = "bad-unzr"
 	BadEDRPOU         Code = "bad-edrpou"
 	BadKATOTTG        Code = "bad-katottg"
+	BadContact        Code = "bad-contact"
 	BadDate           Code = "bad-date"
 	DateOrder         Code = "date-order"
 	BadCategory       Code = "bad-category"
@@ -145,6 +146,7 @@ var texts = map[Code][2]string{
 	BadRNOKPP:         {"це не РНОКПП: потрібно 10 цифр із правильною контрольною", "not a РНОКПП: want 10 digits with a right check digit"},
 	BadUNZR:           {"це не УНЗР: потрібно РРРРММДД-NNNNN із правильною контрольною цифрою", "not a УНЗР: want РРРРММДД-NNNNN with a right check digit"},
 	BadEDRPOU:         {"це не код ЄДРПОУ: потрібно 8 цифр із правильною контрольною", "not a ЄДРПОУ code: want 8 digits with a right check digit"},
+	BadContact:        {"це не службовий телефон чи адреса пошти; у довідник не потрапить", "no work phone or e-mail address; it is left out of the directory"},
 	BadKATOTTG:        {"це не код КАТОТТГ: потрібно латинські UA, код області та 15 цифр", "not a КАТОТТГ code: want Latin UA, a region code and 15 digits"},
 	BadDate:           {"такої дати немає; потрібно ДД.ММ.РРРР або РРРР-ММ-ДД", "not a date; want ДД.ММ.РРРР or РРРР-ММ-ДД"},
 	DateOrder:         {"дата кінця раніша за дату початку ({1})", "the end date is before the start date ({1})"},

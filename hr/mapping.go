@@ -44,6 +44,8 @@ const (
 	fOrderNumber
 	fOrderDate
 	fPhoto
+	fWorkPhone
+	fWorkEmail
 	numFields
 )
 
@@ -51,7 +53,7 @@ const (
 var fieldNames = [numFields]string{"rnokpp", "unzr", "surname", "given_name", "patronymic", "full_name", "surname_latin",
 	"given_name_latin", "birth_date", "edrpou", "body_name", "staff_number", "unit", "unit_en", "position", "position_en",
 	"category", "rank", "official", "katottg", "employed_from", "employed_until", "plastic_series", "plastic_number",
-	"plastic_issued", "plastic_expires", "carrier_number", "status", "ground", "order_number", "order_date", "photo"}
+	"plastic_issued", "plastic_expires", "carrier_number", "status", "ground", "order_number", "order_date", "photo", "work_phone", "work_email"}
 
 // headerWords are the headers known without a mapping file, Ukrainian first; the first of each is the one that templates
 // and messages use.
@@ -88,6 +90,8 @@ var headerWords = [numFields][]string{
 	fOrderNumber:    {"Номер наказу", "Наказ №", "Order number"},
 	fOrderDate:      {"Дата наказу", "Order date"},
 	fPhoto:          {"Фото", "Файл фото", "Photo", "Photo file"},
+	fWorkPhone:      {"Службовий телефон", "Робочий телефон", "Work phone"},
+	fWorkEmail:      {"Службова електронна пошта", "Службова адреса електронної пошти", "Робоча пошта", "Work e-mail", "Work email"},
 }
 
 var headerIndex = func() map[string]field {

@@ -584,6 +584,8 @@ func (p *planner) merge(known, r *Record) *Record {
 	keep(fPlasticNumber, &after.Plastic.Number, &known.Plastic.Number)
 	keep(fCarrierNumber, &after.Plastic.CarrierNumber, &known.Plastic.CarrierNumber)
 	keep(fPhoto, &after.PhotoRef, &known.PhotoRef)
+	keep(fWorkPhone, &after.WorkPhone, &known.WorkPhone)
+	keep(fWorkEmail, &after.WorkEmail, &known.WorkEmail)
 	keepDate := func(f field, dst, src *Date) {
 		if !p.next.columns[f] {
 			*dst = *src

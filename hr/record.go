@@ -57,8 +57,10 @@ type Post struct {
 	Rank        uint8  `json:"rank,omitempty"`     // 1 the highest … 9; 0 none
 	Official    bool   `json:"official,omitempty"` // посадова особа; false: працівник
 	KATOTTG     string `json:"katottg,omitempty"`
-	From        Date   `json:"from,omitzero"`  // first day
-	Until       Date   `json:"until,omitzero"` // last day, zero when open
+	From        Date   `json:"from,omitzero"`        // first day
+	Until       Date   `json:"until,omitzero"`       // last day, zero when open
+	WorkPhone   string `json:"work_phone,omitempty"` // for the directory; never in an ID
+	WorkEmail   string `json:"work_email,omitempty"` // for the directory; never in an ID
 }
 
 // Hash is a SHA-256 value; the zero value means "none". In JSON it is lower-case hex.
@@ -365,6 +367,8 @@ func Changed(a, b *Record) []string {
 	diff("plastic_expires", a.Plastic.Expires == b.Plastic.Expires)
 	diff("carrier_number", a.Plastic.CarrierNumber == b.Plastic.CarrierNumber)
 	diff("photo", a.PhotoSHA256 == b.PhotoSHA256)
+	diff("work_phone", a.WorkPhone == b.WorkPhone)
+	diff("work_email", a.WorkEmail == b.WorkEmail)
 	slices.Sort(out)
 	return out
 }

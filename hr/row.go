@@ -333,10 +333,81 @@ func (r *rowReader) post() {
 			r.bad(fKATOTTG, BadKATOTTG)
 		}
 	}
+	rec.WorkPhone = r.contact(fWorkPhone, validPhone)
+	rec.WorkEmail = r.contact(fWorkEmail, validEmail)
 	rec.From, rec.Until = r.date(fFrom), r.date(fUntil)
 	if !rec.Until.IsZero() && rec.Until.Before(rec.From) {
 		r.bad(fUntil, DateOrder, rec.From.UA()+" – "+rec.Until.UA())
 	}
+}
+
+// contact reads what only the directory shows. A bad one is left out with a warning: it holds back nobody's ID.
+func (r *rowReader) contact(f field, valid func(string) bool) string {
+	s, ok := r.raw(f, cleanText)
+	if !ok || s == "" {
+		return ""
+	}
+	if !valid(s) {
+		r.warn(f, BadContact)
+		return ""
+	}
+	return s
+}
+
+// validPhone takes a number as people write it: an optional +, 3 to 15 digits (ITU-T E.164), spaces, hyphens, brackets, and
+// an extension of up to 6 digits after "дод." or "ext.".
+func validPhone(s string) bool {
+	if len(s) > 64 {
+		return false
+	}
+	number, extension := s, ""
+	for _, word := range []string{"дод.", "ext."} {
+		if before, after, ok := strings.Cut(s, word); ok {
+			number, extension = before, strings.TrimSpace(after)
+			if extension == "" || len(extension) > 6 || !allDigits(extension) {
+				return false
+			}
+		}
+	}
+	digits := 0
+	for i, c := range strings.TrimSpace(number) {
+		switch {
+		case c >= '0' && c <= '9':
+			digits++
+		case c == '+' && i == 0, c == ' ', c == '-', c == '(', c == ')':
+		default:
+			return false
+		}
+	}
+	return digits >= 3 && digits <= 15
+}
+
+// validEmail takes one plain address (RFC 5321, Section 4.1.2): a dot-atom, @, and a domain of at least two labels.
+func validEmail(s string) bool {
+	local, domain, ok := strings.Cut(s, "@")
+	if !ok || len(s) > 254 || len(local) == 0 || len(local) > 64 || strings.HasPrefix(local, ".") || strings.HasSuffix(local, ".") || strings.Contains(s, "..") {
+		return false
+	}
+	for _, c := range local {
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune(".!#$%&'*+/=?^_`{|}~-", c)) {
+			return false
+		}
+	}
+	labels := strings.Split(domain, ".")
+	if len(labels) < 2 {
+		return false
+	}
+	for _, label := range labels {
+		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
+			return false
+		}
+		for _, c := range label {
+			if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-') {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func (r *rowReader) category() string {
