@@ -592,17 +592,7 @@ func (s *State) expireJournal(at time.Time, keep int) error {
 	if !removed {
 		return nil
 	}
-	h, _, err := s.journalHead()
-	if err != nil {
-		return err
-	}
-	if h.First, err = s.firstNumber(h.Last + 1); err != nil {
-		return err
-	}
-	if h.Day < oldest {
-		h.Day, h.Size = "", 0
-	}
-	return s.writeRecord("journal-head", journalHead, h)
+	return s.afterRemoval(oldest)
 }
 
 // firstNumber is the least number that begins a day; otherwise when there is none.

@@ -23,6 +23,9 @@ const EventSchema = "posvid.event/1"
 type ExportOptions struct {
 	From, To time.Time // events from From on, before To; zero: no bound
 	CSV      bool      // comma-separated values with a line of names, instead of JSON lines
+
+	after uint64                                     // events with a higher number only
+	each  func(number uint64, e exportedEvent) error // instead of writing, with the number of the record; its error ends the export
 }
 
 // JournalReport says what an export found.
@@ -196,6 +199,9 @@ func jsonWriter(w io.Writer) func(exportedEvent) error {
 
 // open opens one record, counts it, and writes it when it is asked for.
 func (r *JournalReport) open(rec dayRecord, k keys.VerifierPrivateKey, opt ExportOptions, write func(exportedEvent) error) error {
+	if rec.number <= opt.after {
+		return nil
+	}
 	e, err := openEvent(rec, k)
 	if err != nil {
 		r.Unreadable++
@@ -210,6 +216,9 @@ func (r *JournalReport) open(rec dayRecord, k keys.VerifierPrivateKey, opt Expor
 		return nil
 	}
 	r.Exported++
+	if opt.each != nil {
+		return opt.each(rec.number, exported(e))
+	}
 	return write(exported(e))
 }
 

@@ -256,11 +256,11 @@ func (f *serveFlags) open(ctx context.Context, env *cli.Env, address *net.TCPAdd
 		return nil, err
 	}
 	h.server.Every("follow-trust", followTime, h.trust.follow)
-	return h, f.mount(h.server)
+	return h, f.mount(h.server, env)
 }
 
 // mount adds every part.
-func (f *serveFlags) mount(s *service.Server) error {
+func (f *serveFlags) mount(s *service.Server, env *cli.Env) error {
 	if err := auth.Mount(s, f.auth); err != nil {
 		return err
 	}
@@ -273,7 +273,7 @@ func (f *serveFlags) mount(s *service.Server) error {
 	if err := diia.Mount(s); err != nil {
 		return err
 	}
-	return checkpoints.Mount(s)
+	return checkpoints.Mount(s, checkpoints.Config{Folder: env.Path("service", "checkpoints")})
 }
 
 func (f *serveFlags) logLevel() slog.Level {
