@@ -438,7 +438,11 @@ func (p *purse) withdraw(in which) (any, error) { return p.end(in, "withdraw") }
 func (p *purse) stop(in which) (any, error) { return p.end(in, "stop") }
 
 func (p *purse) end(in which, what string) (any, error) {
-	if err := p.ofID(in, what, nil, nil); err != nil {
+	var more map[string]any
+	if what == "withdraw" {
+		more = map[string]any{"confirm": true} // the page has asked
+	}
+	if err := p.ofID(in, what, more, nil); err != nil {
 		return nil, err
 	}
 	h, err := p.find(in.Wallet)
@@ -452,11 +456,9 @@ func (p *purse) end(in which, what string) (any, error) {
 // online asks for a one-time code.
 func (p *purse) online(in which) (any, error) {
 	var answer struct {
-		Link     string `json:"link"`
-		Digits   string `json:"digits"`
-		TextUK   string `json:"timer_text"`
-		Seconds  int    `json:"timer_time"`
-		ExpireAt string `json:"expires_at"`
+		Link    string `json:"link"`
+		Digits  string `json:"digits"`
+		Seconds int    `json:"timer_time"`
 	}
 	if err := p.ofID(in, "online-codes", nil, &answer); err != nil {
 		return nil, err
@@ -469,9 +471,12 @@ func (p *purse) online(in which) (any, error) {
 }
 
 // checks is who looked at an ID.
-func (p *purse) checks(in which) (any, error) {
+func (p *purse) checks(in struct {
+	which
+	Before int64 `json:"before"` // number of a check; 0: from the newest
+}) (any, error) {
 	var answer json.RawMessage
-	if err := p.ofID(in, "checks", nil, &answer); err != nil {
+	if err := p.ofID(in.which, "checks", map[string]any{"before": in.Before}, &answer); err != nil {
 		return nil, err
 	}
 	return answer, nil

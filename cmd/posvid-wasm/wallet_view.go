@@ -333,7 +333,7 @@ func (p *purse) answer(in which) (any, error) {
 
 // How long an answer is shown, whatever the clocks say.
 const (
-	leastShown = 20 * time.Second
+	leastShown   = 20 * time.Second
 	longestShown = 60 * time.Second
 )
 

@@ -787,7 +787,7 @@ function checks() {
       }
       for (const c of answer.checks) list.append(check(c));
       const last = answer.checks[answer.checks.length - 1];
-      place.replaceChildren(...[list, answer.more && last ? el("p", {}, el("button", { type: "button", class: "button quiet", on: { click: () => more(last.at) } }, T("checksMore"))) : null].filter(Boolean));
+      place.replaceChildren(...[list, answer.more && last ? el("p", {}, el("button", { type: "button", class: "button quiet", on: { click: () => more(last.check) } }, T("checksMore"))) : null].filter(Boolean));
     } catch (e) {
       place.replaceChildren(notice("warn", el("p", {}, refusal(e))));
     }
