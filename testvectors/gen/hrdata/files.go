@@ -72,6 +72,8 @@ var columns = []column{
 	{"Номер наказу", "order_number", func(r *hr.Record) string { return r.OrderNumber }},
 	{"Дата наказу", "order_date", func(r *hr.Record) string { return r.OrderDate.UA() }},
 	{"Фото", "photo", func(r *hr.Record) string { return r.PhotoRef }},
+	{"Службовий телефон", "work_phone", func(r *hr.Record) string { return r.WorkPhone }},
+	{"Службова електронна пошта", "work_email", func(r *hr.Record) string { return r.WorkEmail }},
 }
 
 // directives are the rows above the headers: whose file it is, as of which day, that it is full, and how many rows it has.

@@ -8,6 +8,7 @@ package hrdata
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 
 	"github.com/posvid/posvid/hr"
 )
@@ -186,7 +187,22 @@ func (m *maker) record(edrpou, body, katottg, series string, n int, u title, ps 
 	}
 	r.From = hr.Date{Year: 2015, Month: 1, Day: 5}.AddDays(m.rnd.IntN(3900))
 	r.Plastic = m.plastic(series, n)
+	r.WorkPhone = fmt.Sprintf("+380 44 000-%02d-%02d", n/100, n%100)
+	r.WorkEmail = mailbox(r.SurnameLatin) + "." + r.StaffNumber + "@" + mailDomains[edrpou]
 	return r
+}
+
+// mailDomains are the bodies' invented mail domains (RFC 2606).
+var mailDomains = map[string]string{MinistryEDRPOU: "ministry.example", CouncilEDRPOU: "council.example"}
+
+// mailbox is a Latin surname as the first part of an address.
+func mailbox(surname string) string {
+	return strings.Map(func(c rune) rune {
+		if c >= 'a' && c <= 'z' || c == '-' {
+			return c
+		}
+		return -1
+	}, strings.ToLower(surname))
 }
 
 func (m *maker) plastic(series string, n int) hr.Plastic {
