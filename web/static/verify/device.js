@@ -20,7 +20,8 @@ export class Device {
     this.waiting = new Map();
     this.last = 0;
     this.ended = false;
-    this.worker = new Worker("/verify/worker.js", { type: "module" });
+    this.worker = globalThis.posvidEarly || new Worker("/verify/worker.js", { type: "module" });
+    globalThis.posvidEarly = null;
     this.worker.onmessage = ({ data }) => this.take(data);
     this.worker.onerror = () => this.end("worker");
     this.worker.onmessageerror = () => this.end("message");

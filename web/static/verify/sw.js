@@ -8,6 +8,7 @@ const ASSETS = [
   "/verify/app.js",
   "/verify/check.js",
   "/verify/device.js",
+  "/verify/early.js",
   "/verify/scan-worker.js",
   "/verify/signs.js",
   "/verify/worker.js",

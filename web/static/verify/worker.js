@@ -9,6 +9,9 @@ const KEYS = "keys";
 const ECDSA = { name: "ECDSA", namedCurve: "P-256" };
 const ECDH = { name: "ECDH", namedCurve: "P-256" };
 
+const loading = start();
+loading.catch(() => {}); // open() waits for it and tells
+
 let db = null;
 let device = null;
 let keys = null;
@@ -54,7 +57,6 @@ async function useKeys(create) {
 
 const tasks = {
   async open({ lang }) {
-    const loading = start();
     db = await openDatabase("posvid-verifier", 1, (made) => {
       made.createObjectStore(FILES);
       made.createObjectStore(KEYS);
