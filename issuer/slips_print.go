@@ -15,6 +15,7 @@ import (
 // slipView is a slip as people read it.
 type slipView struct {
 	Number, Name, Position, Unit, Code, Stop, Until, Made string
+	Symbol                                                template.HTML // QR code, or empty
 }
 
 func viewOf(s *Slip) slipView {
@@ -36,6 +37,8 @@ func kyivMinute(t time.Time) string {
 const (
 	slipTitle  = "Талон підключення"
 	slipHow    = "Введіть код у застосунку на своєму телефоні разом із кодом ЄДРПОУ органу. Код одноразовий; п'ять невдалих спроб його скасовують."
+	slipScan   = "Скануйте QR-код телефоном або введіть код у гаманці. Код одноразовий; п'ять невдалих спроб його скасовують."
+	slipRoot   = "Відбиток кореня довіри"
 	slipUntil  = "Код діє до"
 	slipStop   = "Код зупинення"
 	slipStopAt = "Загубили телефон? Повідомте цей код кадровику або введіть його на сторінці органу: він лише зупиняє посвідчення і більш нічого. Зберігайте талон окремо від телефона."
@@ -114,17 +117,25 @@ p { margin: 0.5mm 0; }
 .stop { font: bold 11pt "DejaVu Sans Mono", "Liberation Mono", monospace; }
 .small { font-size: 8pt; }
 hr { border: 0; border-top: 0.2mm solid #999; margin: 2mm 0; }
+.symbol { float: right; margin: 0 0 1mm 3mm; }
+.symbol svg { display: block; width: 34mm; height: 34mm; }
 </style>
 </head>
 <body>
 {{- range .Slips}}
 <article>
+{{- with .Symbol}}
+<div class="symbol">{{.}}</div>
+{{- end}}
 <h1>{{$.Title}} № {{.Number}}</h1>
 <p class="small">{{$.Body}} · {{.Made}}</p>
 <h2>{{.Name}}</h2>
 <p class="post">{{.Position}}{{if .Unit}}<br>{{.Unit}}{{end}}</p>
 <p>{{$.CodeName}}: <span class="code">{{.Code}}</span></p>
 <p class="small">{{$.UntilName}} {{.Until}} ({{$.Kyiv}}). {{$.How}}</p>
+{{- if $.Root}}
+<p class="small">{{$.RootName}}: {{$.Root}}</p>
+{{- end}}
 <hr>
 <p>{{$.StopName}}: <span class="stop">{{.Stop}}</span></p>
 <p class="small">{{$.StopHow}}</p>
@@ -137,13 +148,28 @@ hr { border: 0; border-top: 0.2mm solid #999; margin: 2mm 0; }
 // WriteSlipsHTML writes the slips as one page for A4 paper, three on a sheet, in Ukrainian, with nothing loaded from
 // anywhere. The output holds the codes: it is for the printer only.
 func WriteSlipsHTML(w io.Writer, body string, slips []Slip) error {
+	return WriteSlipsPage(w, SlipSheet{Body: body}, slips)
+}
+
+// WriteSlipsPage is WriteSlipsHTML with a QR code on each slip and the fingerprint of the root, where the sheet has what they
+// need. Error: ErrSlipSheet.
+func WriteSlipsPage(w io.Writer, sheet SlipSheet, slips []Slip) error {
 	views := make([]slipView, len(slips))
+	how, root := slipHow, ""
 	for i := range slips {
 		views[i] = viewOf(&slips[i])
+		symbol, err := sheet.symbol(&slips[i])
+		if err != nil {
+			return err
+		}
+		if symbol != "" {
+			how, root = slipScan, sheet.Root.String()
+		}
+		views[i].Symbol = symbol
 	}
 	err := slipPage.Execute(w, map[string]any{
-		"Title": slipTitle, "Body": body, "Slips": views, "CodeName": slipCode, "UntilName": slipUntil, "Kyiv": slipKyiv,
-		"How": slipHow, "StopName": slipStop, "StopHow": slipStopAt,
+		"Title": slipTitle, "Body": sheet.Body, "Slips": views, "CodeName": slipCode, "UntilName": slipUntil, "Kyiv": slipKyiv,
+		"How": how, "StopName": slipStop, "StopHow": slipStopAt, "RootName": slipRoot, "Root": root,
 	})
 	if err != nil {
 		return fmt.Errorf("issuer: slips: page: %w", err)
