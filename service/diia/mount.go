@@ -39,9 +39,14 @@ type part struct {
 
 // Mount adds the part's routes and jobs.
 func Mount(s *service.Server) error {
+	_, err := mount(s)
+	return err
+}
+
+func mount(s *service.Server) (*part, error) {
 	p, err := newPart(s)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	s.AddAuthenticator(p.authenticate)
 	p.mountToken()
@@ -55,7 +60,7 @@ func Mount(s *service.Server) error {
 	s.Every("systems-collect", 5*time.Second, p.collect)
 	s.Every("systems-deliver", 2*time.Second, p.deliver)
 	s.Every("systems-purge", time.Hour, p.purge)
-	return nil
+	return p, nil
 }
 
 func newPart(s *service.Server) (*part, error) {

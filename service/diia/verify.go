@@ -23,8 +23,6 @@ const OnlineSchema = "posvid.online/1"
 var (
 	badCode = service.NewProblem(http.StatusUnprocessableEntity, "bad-code", "Потрібне рівно одне з qrCode і barcode.",
 		"Want exactly one of qrCode and barcode.", "Виправте запит.", "Mend the request.")
-	whichBody = service.NewProblem(http.StatusUnprocessableEntity, "which-body", "Цифри штрихкоду перевіряє один орган: скажіть, який.",
-		"The digits of a barcode are checked by one body: say which.", "Додайте edrpou.", "Add edrpou.")
 )
 
 // maxCode is the longest text of a QR symbol: version 40, alphanumeric (ISO/IEC 18004).
@@ -187,9 +185,6 @@ func (p *part) online(ctx context.Context, sys *system, bodies []*service.Body, 
 		}
 		bodies = chosen
 	}
-	if q.Barcode != "" && len(bodies) > 1 {
-		return nil, whichBody
-	}
 	by := issuer.OnlineVerifier{ID: "system:" + sys.client, Name: cutBytes(sys.name, 200), EDRPOU: sys.owner, Body: cutBytes(sys.name, 200), Place: cutBytes(q.Place, 200)}
 	if owner, err := p.s.Body(sys.owner); err == nil {
 		by.Body = cutBytes(owner.Name, 200)
@@ -197,28 +192,24 @@ func (p *part) online(ctx context.Context, sys *system, bodies []*service.Body, 
 	if by.Place == "" {
 		by.Place = "API"
 	}
-	best := issuer.OnlineAnswer{Reason: issuer.OnlineUnknown}
+	var all []*issuer.Online
 	for _, b := range bodies {
-		if b.Online == nil {
-			continue
-		}
-		text := strings.TrimSpace(q.QRCode)
-		if q.Barcode != "" {
-			text = q.Barcode
-		}
-		ref, err := b.Online.Parse(text)
-		if err != nil {
-			continue // no code of this body's form
-		}
-		a, err := b.Online.Check(ctx, ref, by, mode, at)
-		if err != nil {
-			return nil, err
-		}
-		if a.Reason != issuer.OnlineUnknown {
-			best = a
-			break
+		if b.Online != nil {
+			all = append(all, b.Online)
 		}
 	}
+	text := strings.TrimSpace(q.QRCode)
+	if q.Barcode != "" {
+		text = q.Barcode
+	}
+	best, _, err := issuer.CheckAmong(ctx, all, text, by, mode, at)
+	if errors.Is(err, issuer.ErrOnlineText) {
+		best, err = issuer.OnlineAnswer{Reason: issuer.OnlineUnknown}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	p.s.CountOnline(string(best.Reason))
 	lang := langOf(q.Lang)
 	v := &onlineVerdict{Schema: OnlineSchema, Verdict: best.Reason.Verdict(), Code: string(best.Reason)}
 	if !best.AsOf.IsZero() {
@@ -337,6 +328,7 @@ func (p *part) enrol(ctx context.Context, in *enrolInput) (*enrolOutput, error) 
 	if results[0].Err != nil {
 		return nil, issueLater.Because(results[0].Err)
 	}
+	p.s.PublishSoon() // the phone that it may have replaced is refused from then on
 	id := results[0].ID
 	photo, err := p.photoOfPost(ctx, b, e.Entitlement)
 	if err != nil {
