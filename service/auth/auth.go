@@ -7,6 +7,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -190,4 +191,10 @@ const (
 // failed is the one answer to a log-in that went wrong; the cause is for the log's code only.
 func failed(format string, args ...any) error {
 	return LogInFailed.Because(fmt.Errorf("auth: "+format, args...))
+}
+
+// is tells whether an error is a problem of that code, whatever caused it.
+func is(err error, want *service.Problem) bool {
+	var p *service.Problem
+	return errors.As(err, &p) && p.Code == want.Code
 }

@@ -126,7 +126,7 @@ func (p *part) devLogIn(w http.ResponseWriter, r *http.Request) error {
 	var id int64
 	err = p.Store.Update(ctx, func(tx *store.ServiceTx) error {
 		a, err := service.FindAccount(tx, subject)
-		if errors.Is(err, service.UnknownAccount) {
+		if is(err, service.UnknownAccount) {
 			a.ID, err = service.MakeAccount(tx, subject, cleanName(name), now)
 		}
 		if err != nil {

@@ -30,6 +30,7 @@ import (
 const (
 	maxGovAnswer   = 128 << 10        // bytes of one answer, envelope included
 	maxGovPlain    = 32 << 10         // bytes of an opened envelope
+	maxGovToken    = 4 << 10          // bytes of an access token
 	minGovState    = 10               // characters of state
 	maxGovState    = 512              // characters of state
 	decryptTimeout = 10 * time.Second // of one run of a decrypting program
@@ -191,7 +192,7 @@ func (p *part) hasRole(ctx context.Context, rnokpp string) (known bool, err erro
 	err = p.Store.View(ctx, func(tx *store.ServiceTx) error {
 		a, err := service.FindAccount(tx, subject)
 		known = err == nil && slices.ContainsFunc(a.Grants, func(g service.Grant) bool { return g.Role != service.Holder })
-		if errors.Is(err, service.UnknownAccount) {
+		if is(err, service.UnknownAccount) {
 			err = nil
 		}
 		return err
@@ -220,8 +221,8 @@ func parseGovToken(data []byte) (govToken, error) {
 	switch n, err := strconv.ParseInt(string(in.Expires), 10, 64); {
 	case in.Error != nil:
 		return govToken{}, errors.New("auth: id.gov.ua: token: refused")
-	case in.Access == "" || len(in.Access) > maxParameter:
-		return govToken{}, fmt.Errorf("auth: id.gov.ua: token: access_token of %d bytes, want 1 to %d", len(in.Access), maxParameter)
+	case in.Access == "" || len(in.Access) > maxGovToken:
+		return govToken{}, fmt.Errorf("auth: id.gov.ua: token: access_token of %d bytes, want 1 to %d", len(in.Access), maxGovToken)
 	case in.User == "" || len(in.User) > 256:
 		return govToken{}, fmt.Errorf("auth: id.gov.ua: token: user_id of %d bytes, want 1 to 256", len(in.User))
 	case !strings.EqualFold(in.Type, "bearer"):

@@ -3,7 +3,6 @@ package auth
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -121,7 +120,7 @@ func (p *part) enter(w http.ResponseWriter, r *http.Request, who identity, to st
 		switch {
 		case err == nil && a.Disabled:
 			return failed("%s: account is disabled", who.provider)
-		case errors.Is(err, service.UnknownAccount):
+		case is(err, service.UnknownAccount):
 			if inv == 0 && len(who.holder) == 0 && !who.waiting {
 				return failed("%s: nobody invited this person", who.provider)
 			}
