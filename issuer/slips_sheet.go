@@ -31,15 +31,10 @@ var ErrSlipSheet = errors.New("issuer: slip sheet")
 //
 // It holds the enrolment code: it is for the paper only. Error: ErrSlipSheet.
 func (p SlipSheet) SlipLink(s *Slip) (string, error) {
-	u, err := url.Parse(p.Origin)
-	switch {
-	case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil:
-		return "", fmt.Errorf("%w: origin: want scheme://host[:port]", ErrSlipSheet)
-	case checkEDRPOU(p.EDRPOU) != nil:
-		return "", fmt.Errorf("%w: want a ЄДРПОУ of 8 digits", ErrSlipSheet)
-	case p.Root.IsZero():
-		return "", fmt.Errorf("%w: want the fingerprint of a root", ErrSlipSheet)
-	case s == nil || s.Number <= 0:
+	if err := p.Check(); err != nil {
+		return "", err
+	}
+	if s == nil || s.Number <= 0 {
 		return "", fmt.Errorf("%w: want a slip with a number", ErrSlipSheet)
 	}
 	code, err := credential.NormaliseCode(s.code)
@@ -47,6 +42,20 @@ func (p SlipSheet) SlipLink(s *Slip) (string, error) {
 		return "", fmt.Errorf("%w: slip without a code", ErrSlipSheet)
 	}
 	return fmt.Sprintf("%s/wallet/#slip=%s.%d.%s.%s", p.Origin, p.EDRPOU, s.Number, code, strings.ReplaceAll(p.Root.String(), " ", "")), nil
+}
+
+// Check tells whether links can be made with the sheet. Error: ErrSlipSheet.
+func (p SlipSheet) Check() error {
+	u, err := url.Parse(p.Origin)
+	switch {
+	case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.Scheme+"://"+u.Host != p.Origin:
+		return fmt.Errorf("%w: origin: want scheme://host[:port]", ErrSlipSheet)
+	case checkEDRPOU(p.EDRPOU) != nil:
+		return fmt.Errorf("%w: want a ЄДРПОУ of 8 digits", ErrSlipSheet)
+	case p.Root.IsZero():
+		return fmt.Errorf("%w: want the fingerprint of a root", ErrSlipSheet)
+	}
+	return nil
 }
 
 // symbol is the QR code of a slip as SVG; empty for a sheet without an origin or a root.

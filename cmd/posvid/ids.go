@@ -17,6 +17,7 @@ import (
 	"github.com/posvid/posvid/issuer"
 	"github.com/posvid/posvid/locale"
 	"github.com/posvid/posvid/trust"
+	"github.com/posvid/posvid/verifier"
 )
 
 // bodyRun opens the body of --body, runs f and closes it.
@@ -97,7 +98,7 @@ func (f *bodyFolder) installBundle(data []byte, pin string, at time.Time) (*trus
 }
 
 func slipsCommand(env *cli.Env) *cobra.Command {
-	var out, unit, newPhone string
+	var out, unit, newPhone, origin string
 	var html, again bool
 	command := &cobra.Command{
 		Use: "slips", Args: cobra.NoArgs,
@@ -110,6 +111,7 @@ func slipsCommand(env *cli.Env) *cobra.Command {
 	command.Flags().StringVar(&unit, "unit", "", "лише цей підрозділ / only this unit")
 	command.Flags().BoolVar(&html, "html", false, "сторінка A4 замість тексту / an A4 page instead of text")
 	command.Flags().StringVar(&newPhone, "new-phone", "", "талон на новий телефон власника цього посвідчення / for the holder of this ID, who has a new phone")
+	command.Flags().StringVar(&origin, "service", "", "адреса служби: сторінка з QR-кодом для гаманця / the service's address, for a page with a QR code")
 	command.Flags().BoolVar(&again, "again", false, "нові талони замість ще не використаних / replace unused slips")
 	command.RunE = bodyRun(env, edrpou, false, false, func(ctx context.Context, b *openBody, _ []string) error {
 		if out == "" {
@@ -118,6 +120,20 @@ func slipsCommand(env *cli.Env) *cobra.Command {
 		by, err := b.operator(ctx, *as)
 		if err != nil {
 			return err
+		}
+		sheet := issuer.SlipSheet{EDRPOU: b.edrpou, Origin: origin}
+		if origin != "" {
+			// Looked at before slips are made: making them ends older ones.
+			if !html {
+				return cli.Usagef("%s", env.T("--service потребує --html: на тексті немає QR-коду", "--service needs --html: text has no QR code"))
+			}
+			if b.bundle == nil {
+				return verifier.NoBundle
+			}
+			sheet.Root = b.bundle.FirstFingerprint()
+			if err := sheet.Check(); err != nil {
+				return cli.Usagef("%s", env.T("--service: потрібна адреса на зразок https://id.example.gov.ua", "--service: want an address like https://id.example.gov.ua"))
+			}
 		}
 		filter := issuer.SlipFilter{Unit: unit, Renew: again}
 		if newPhone != "" {
@@ -142,7 +158,8 @@ func slipsCommand(env *cli.Env) *cobra.Command {
 		}
 		var buffer strings.Builder
 		if html {
-			err = issuer.WriteSlipsHTML(&buffer, name, slips)
+			sheet.Body = name
+			err = issuer.WriteSlipsPage(&buffer, sheet, slips)
 		} else {
 			err = issuer.WriteSlipsText(&buffer, name, slips)
 		}
