@@ -67,6 +67,10 @@ func (b *browser) do(r *http.Request) *page {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if answer.StatusCode >= 500 {
+		log := strings.Split(strings.TrimSpace(b.o.Logs.String()), "\n")
+		t.Logf("%s %s: %s", r.Method, r.URL.Path, log[len(log)-1])
+	}
 	return &page{t, answer.StatusCode, string(data), answer.Header}
 }
 

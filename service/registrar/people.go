@@ -302,12 +302,12 @@ func (u ui) waitingFor(c *call, l *load) (waiting, bool) {
 // idsPage is the list of IDs.
 type idsPage struct {
 	ui
-	Query, Unit, State string
-	Rows               []person
-	Units              []string
-	Pager              pager
-	Counts             map[string]int
-	CanChange          bool
+	Query, Unit, Filter string
+	Rows                []person
+	Units               []string
+	Pager               pager
+	Counts              map[string]int
+	CanChange           bool
 }
 
 // stateFilters are the choices of the list of IDs.
@@ -321,10 +321,10 @@ func (p *pages) ids(c *call) error {
 	if err != nil {
 		return err
 	}
-	v := idsPage{ui: c.ui(), Query: c.query("q"), Unit: c.query("unit"), State: c.query("state"), Units: all.units, CanChange: c.has(service.Registrar)}
-	states, ok := stateFilters[v.State]
+	v := idsPage{ui: c.ui(), Query: c.query("q"), Unit: c.query("unit"), Filter: c.query("state"), Units: all.units, CanChange: c.has(service.Registrar)}
+	states, ok := stateFilters[v.Filter]
 	if !ok {
-		v.State, states = "", stateFilters[""]
+		v.Filter, states = "", stateFilters[""]
 	}
 	words := strings.Fields(fold(v.Query))
 	var found []int

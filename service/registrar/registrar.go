@@ -94,6 +94,13 @@ func mount(s *service.Server) *pages {
 		{"GET " + b + "/ids/{row}/photo", readers, 0, p.idPhoto},
 		{"POST " + b + "/ids/{row}/state", proving, maxForm, p.changeID},
 		{"POST " + b + "/ids/{row}/withdraw", proving, maxForm, p.withdraw},
+
+		{"GET " + b + "/slips", registrars, 0, p.slips},
+		{"POST " + b + "/slips", proving, maxForm, p.makeSlips},
+		{"GET " + b + "/without", readers, 0, p.without},
+		{"GET " + b + "/without.xlsx", readers, 0, p.withoutFile},
+		{"GET " + b + "/audit", readers, 0, p.audit},
+		{"GET " + b + "/statistics", readers, 0, p.statistics},
 	} {
 		p.route(r.pattern, r.access, r.max, r.handler)
 	}

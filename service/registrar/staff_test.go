@@ -41,4 +41,3 @@ func TestStaffFileToTheEnd(t *testing.T) {
 		t.Fatalf("plans %v, %v", plans, err)
 	}
 }
-
