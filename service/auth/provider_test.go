@@ -41,7 +41,7 @@ type fakeProvider struct {
 
 const (
 	testClient  = "posvid"
-	testSecret  = "not a secret"
+	testSecret  = "not-a-secret"
 	testSubject = "subject-0f1e2d3c4b5a"
 	testName    = "Ярина Канаркова"
 )
