@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"os"
 	"strings"
@@ -19,7 +20,9 @@ import (
 const maxJSONDepth = 16
 
 func init() {
-	// The library's own refusals look like ours. Both are variables of the package: there is no other way to tell it.
+	// The library's own refusals look like ours, and "CODE" is not "code" to it. These are variables of the package: there is no
+	// other way to tell it.
+	huma.ValidateStrictCasing = true
 	huma.NewErrorWithContext = func(ctx huma.Context, status int, message string, errs ...error) huma.StatusError {
 		q := requestOf(ctx.Context())
 		p, fields := ownProblem(status, message, errs)
@@ -140,4 +143,16 @@ func (s *Server) newAPI() {
 	config.CreateHooks = nil // no $schema in answers, no Link header
 	config.RejectUnknownQueryParameters = false
 	s.API = humago.New(s.mux, config)
+}
+
+// checkKind refuses a body whose type cannot be read: it would be taken for JSON.
+func checkKind(ctx huma.Context) error {
+	kind := ctx.Header("Content-Type")
+	if kind == "" {
+		return nil
+	}
+	if _, _, err := mime.ParseMediaType(kind); err != nil {
+		return WrongType.Because(err)
+	}
+	return nil
 }

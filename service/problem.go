@@ -40,6 +40,12 @@ func (p *Problem) Because(err error) *Problem {
 	return &q
 }
 
+// Is tells whether target is the same problem, whatever its cause.
+func (p *Problem) Is(target error) bool {
+	q, ok := target.(*Problem)
+	return ok && q.Code == p.Code
+}
+
 // GetStatus is the HTTP status (huma.StatusError).
 func (p *Problem) GetStatus() int { return p.Status }
 

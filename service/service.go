@@ -186,7 +186,11 @@ func (s *Server) addRoute(r Route) {
 func Operation[I, O any](s *Server, a Access, op huma.Operation, h func(ctx context.Context, in *I) (*O, error)) {
 	s.addRoute(Route{Method: op.Method, Path: op.Path, Access: a, MaxBody: op.MaxBodyBytes})
 	op.Middlewares = append(op.Middlewares, func(ctx huma.Context, next func(huma.Context)) {
-		if err := s.allowed(ctx.Context(), a, ctx.Param("edrpou")); err != nil {
+		err := s.allowed(ctx.Context(), a, ctx.Param("edrpou"))
+		if err == nil {
+			err = checkKind(ctx)
+		}
+		if err != nil {
 			s.failAPI(ctx, err)
 			return
 		}

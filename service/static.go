@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 )
 
 // maxAsset bounds one file of the assets once it is decompressed: they are our own, this is against a broken build.
@@ -105,7 +106,25 @@ func pagePath(at string) string {
 	return at
 }
 
+// made keeps what newAsset made, by what it was made from: compressing takes most of a start, and tests start often.
+var made sync.Map // [32]byte → *asset
+
 func newAsset(kind string, data []byte, packed bool) (*asset, error) {
+	hash := sha256.New()
+	fmt.Fprintf(hash, "%s %t ", kind, packed)
+	hash.Write(data)
+	key := [sha256.Size]byte(hash.Sum(nil))
+	if f, ok := made.Load(key); ok {
+		return f.(*asset), nil
+	}
+	f, err := makeAsset(kind, data, packed)
+	if err == nil {
+		made.Store(key, f)
+	}
+	return f, err
+}
+
+func makeAsset(kind string, data []byte, packed bool) (*asset, error) {
 	f := &asset{kind: kind}
 	if packed {
 		unpack, err := gzip.NewReader(bytes.NewReader(data))
