@@ -221,9 +221,10 @@ func (s *State) OpenUpload(data []byte, k keys.VerifierPrivateKey, at time.Time)
 	return u, events, nil
 }
 
-// ForgetJournal removes the past days of which no event has a number above through, on the policy's word that what was uploaded may
-// go: it does nothing unless the policy says so. The day of the installed bundle's time stays, and the numbers go on.
-func (s *State) ForgetJournal(through uint64, at time.Time) (removed int, err error) {
+// ForgetJournal removes the past days of which every event has a number above after and not above through, on the policy's word that
+// what was acknowledged may go: it does nothing unless the policy says so. The day of the installed bundle's time stays, a day that is
+// not whole stays, and the numbers go on.
+func (s *State) ForgetJournal(after, through uint64, at time.Time) (removed int, err error) {
 	err = s.locked(true, func() error {
 		p, err := s.obeyed(at)
 		if err != nil || p == nil || !p.JournalClear {
@@ -239,11 +240,11 @@ func (s *State) ForgetJournal(through uint64, at time.Time) (removed int, err er
 			return err
 		}
 		for _, day := range days {
-			last, err := s.lastNumber(day)
+			first, last, err := s.dayNumbers(day)
 			if err != nil {
 				return err
 			}
-			if day >= today || last == 0 || last > through {
+			if day >= today || first == 0 || first <= after || last > through {
 				continue
 			}
 			if err := s.removeJournal(dayName(day)); err != nil {
@@ -259,25 +260,26 @@ func (s *State) ForgetJournal(through uint64, at time.Time) (removed int, err er
 	return removed, err
 }
 
-// lastNumber is the highest number in a day's file; 0 when it is not whole, so that nobody removes what could not be read.
-func (s *State) lastNumber(day string) (uint64, error) {
+// dayNumbers are the lowest and the highest number in a day's file; 0 when it is not whole, so that nobody removes what could not be
+// read.
+func (s *State) dayNumbers(day string) (first, last uint64, err error) {
 	f, err := os.Open(filepath.Join(s.dir, dayName(day)))
 	if err != nil {
-		return 0, fail(ErrDisk, "reading the journal: %v", err)
+		return 0, 0, fail(ErrDisk, "reading the journal: %v", err)
 	}
 	defer f.Close()
+	first = math.MaxUint64
 	r, err := newDayReader(io.LimitReader(f, MaxJournalDay))
-	last := uint64(0)
 	for err == nil {
 		var rec dayRecord
 		if rec, err = r.next(); err == nil {
-			last = max(last, rec.number)
+			first, last = min(first, rec.number), max(last, rec.number)
 		}
 	}
-	if err != io.EOF {
-		return 0, nil
+	if err != io.EOF || last == 0 {
+		return 0, 0, nil
 	}
-	return last, nil
+	return first, last, nil
 }
 
 // afterRemoval lets the counter begin at what is left.
