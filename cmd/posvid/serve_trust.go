@@ -185,6 +185,20 @@ func (t *hostTrust) Admit(request []byte, g trust.VerifierGrant, at time.Time) (
 	return id, err
 }
 
+// EndVerifier takes a verifier out of every later bundle; fs.ErrNotExist as in Admit. One that was ended before is no error.
+func (t *hostTrust) EndVerifier(id uint64, _ time.Time) error {
+	if t.operator == nil {
+		return fs.ErrNotExist
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	err := t.operator.update(func(r *trust.Register) error { return r.EndVerifier(id) })
+	if errors.Is(err, trust.ErrNotAdmitted) {
+		return nil
+	}
+	return err
+}
+
 // Publish implements service.Trust. A body that cannot publish keeps none of the others from it.
 func (t *hostTrust) Publish(ctx context.Context, at time.Time) error {
 	t.mu.Lock()
