@@ -1014,7 +1014,9 @@ func TestReadiness(t *testing.T) {
 	if status, body := ready(); status != 503 || !strings.Contains(body, `"store":false`) {
 		t.Errorf("closed store: %d %s", status, body)
 	}
-	bare := newServer(t, func(c *service.Config) { c.Assets = fstest.MapFS{"static/app.css": {}, "dist/x": {}, "templates/x.html": {Data: []byte(`{{define "main"}}{{end}}`)}} })
+	bare := newServer(t, func(c *service.Config) {
+		c.Assets = fstest.MapFS{"static/app.css": {}, "dist/x": {}, "templates/x.html": {Data: []byte(`{{define "main"}}{{end}}`)}}
+	})
 	bare.Start()
 	if status, _, body := bare.Do(bare.Client(), "GET", "/readyz", nil); status != 503 || !bytes.Contains(body, []byte(`"assets":false`)) {
 		t.Errorf("no WebAssembly: %d %s", status, body)
@@ -1026,21 +1028,25 @@ func TestNewRefuses(t *testing.T) {
 	w := servicetest.New(t)
 	good := w.Server.Config
 	for name, change := range map[string]func(*service.Config){
-		"no store":           func(c *service.Config) { c.Store = nil },
-		"no trust":           func(c *service.Config) { c.Trust = nil },
-		"no assets":          func(c *service.Config) { c.Assets = nil },
-		"no body":            func(c *service.Config) { c.Bodies = nil },
-		"a body twice":       func(c *service.Config) { c.Bodies = slices.Repeat(c.Bodies[:1], 2) },
-		"no origin":          func(c *service.Config) { c.Origin = "" },
-		"http":               func(c *service.Config) { c.Origin = "http://id.example.gov.ua" },
-		"a path":             func(c *service.Config) { c.Origin = "https://id.example.gov.ua/" },
-		"upper case":         func(c *service.Config) { c.Origin = "https://ID.example.gov.ua" },
-		"a user":             func(c *service.Config) { c.Origin = "https://u@id.example.gov.ua" },
-		"another scheme":     func(c *service.Config) { c.Origin = "ftp://id.example.gov.ua" },
-		"a proxy by name":    func(c *service.Config) { c.Proxies = []string{"proxy.example"} },
-		"a negative limit":   func(c *service.Config) { c.Limits.InFlight = -1 },
-		"a broken template":  func(c *service.Config) { c.Assets = fstest.MapFS{"static/a.css": {}, "dist/x": {}, "templates/a.html": {Data: []byte("{{")}} },
-		"a broken wasm pack": func(c *service.Config) { c.Assets = fstest.MapFS{"static/a.css": {}, "dist/a.wasm.gz": {Data: []byte("no gzip")}, "templates/x.html": {}} },
+		"no store":         func(c *service.Config) { c.Store = nil },
+		"no trust":         func(c *service.Config) { c.Trust = nil },
+		"no assets":        func(c *service.Config) { c.Assets = nil },
+		"no body":          func(c *service.Config) { c.Bodies = nil },
+		"a body twice":     func(c *service.Config) { c.Bodies = slices.Repeat(c.Bodies[:1], 2) },
+		"no origin":        func(c *service.Config) { c.Origin = "" },
+		"http":             func(c *service.Config) { c.Origin = "http://id.example.gov.ua" },
+		"a path":           func(c *service.Config) { c.Origin = "https://id.example.gov.ua/" },
+		"upper case":       func(c *service.Config) { c.Origin = "https://ID.example.gov.ua" },
+		"a user":           func(c *service.Config) { c.Origin = "https://u@id.example.gov.ua" },
+		"another scheme":   func(c *service.Config) { c.Origin = "ftp://id.example.gov.ua" },
+		"a proxy by name":  func(c *service.Config) { c.Proxies = []string{"proxy.example"} },
+		"a negative limit": func(c *service.Config) { c.Limits.InFlight = -1 },
+		"a broken template": func(c *service.Config) {
+			c.Assets = fstest.MapFS{"static/a.css": {}, "dist/x": {}, "templates/a.html": {Data: []byte("{{")}}
+		},
+		"a broken wasm pack": func(c *service.Config) {
+			c.Assets = fstest.MapFS{"static/a.css": {}, "dist/a.wasm.gz": {Data: []byte("no gzip")}, "templates/x.html": {}}
+		},
 	} {
 		c := good
 		change(&c)

@@ -36,6 +36,9 @@ type Body struct {
 	// OperatorKey opens the sealed key of an operator with the operator's own passphrase, for one signature.
 	// Errors: keys.ErrPassphrase, fs.ErrNotExist when this host does not have the key.
 	OperatorKey func(o issuer.Operator, passphrase []byte) (keys.OperatorSigner, error)
+	// KeepOperatorKey keeps the key of a new operator on this host, sealed under the operator's own passphrase. Error:
+	// fs.ErrExist when another key lies there.
+	KeepOperatorKey func(id int64, sealed []byte) error
 }
 
 // Trust is the service's view of trust: the installed bundle, and the trust operator where this host is one.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -360,7 +361,7 @@ func (b *hostBody) forService(ctx context.Context, linkHost string) (*service.Bo
 		return nil, err
 	}
 	out := &service.Body{EDRPOU: b.edrpou, Name: row.Name, NameEN: row.NameEN, Store: b.store, Body: b.body, Register: b.register, Online: online,
-		Photo: b.photo, KeepPhoto: b.keepPhoto, OperatorKey: b.openOperatorKey}
+		Photo: b.photo, KeepPhoto: b.keepPhoto, OperatorKey: b.openOperatorKey, KeepOperatorKey: b.keepOperatorKey}
 	if bundle := b.live.now.Load(); bundle != nil {
 		if entry, ok := bundle.Body(b.edrpou); ok {
 			out.Phone = entry.DutyPhone
@@ -383,6 +384,18 @@ func (b *hostBody) openOperatorKey(o issuer.Operator, passphrase []byte) (keys.O
 		return nil, fmt.Errorf("posvid: the key of operator %d is not the one in the register", o.ID)
 	}
 	return key, nil
+}
+
+// keepOperatorKey puts a newcomer's sealed key where operators' keys lie.
+func (b *hostBody) keepOperatorKey(id int64, sealed []byte) error {
+	name := b.operatorFile(id)
+	if old, err := os.ReadFile(name); err == nil {
+		if bytes.Equal(old, sealed) {
+			return nil
+		}
+		return fmt.Errorf("posvid: key of operator %d: %w", id, os.ErrExist)
+	}
+	return cli.WriteAtomic(name, sealed, 0o600)
 }
 
 // close closes every store.

@@ -270,7 +270,7 @@ func (f *fixture) open(dir, edrpou string) (*Body, error) {
 	}
 	copy(b.Operators[:], operators)
 	b.Body = &service.Body{EDRPOU: edrpou, Name: fb.name, NameEN: fb.nameEN, Phone: "+380 44 000 00 00", Store: database, Body: body, Register: register, Online: online,
-		Photo: b.photo, KeepPhoto: b.keepPhoto, OperatorKey: b.operatorKey}
+		Photo: b.photo, KeepPhoto: b.keepPhoto, OperatorKey: b.operatorKey, KeepOperatorKey: b.keepOperatorKey}
 	for part, h := range fb.holders {
 		own := *h
 		own.Body = b
@@ -301,6 +301,17 @@ func (b *Body) operatorKey(o issuer.Operator, passphrase []byte) (keys.OperatorS
 		return nil, err
 	}
 	return authority.OpenOperatorKey(passphrase, sealed)
+}
+
+func (b *Body) keepOperatorKey(id int64, sealed []byte) error {
+	name := operatorFile(b.Folder, id)
+	if old, err := os.ReadFile(name); err == nil {
+		if bytes.Equal(old, sealed) {
+			return nil
+		}
+		return fs.ErrExist
+	}
+	return os.WriteFile(name, sealed, 0o600)
 }
 
 // Staff is a staff file of the body with everybody in it, as JSON lines, and the photos that it names. change may alter the fields
