@@ -45,8 +45,8 @@ func statusOf(h *held, at time.Time) docStatus {
 		return docOK
 	case h.post.Blocked:
 		return docUpdating
-	case h.post.Enrolment.State == issuer.EnrolmentLive:
-		return docUpdating
+	case h.post.Enrolment.State == issuer.EnrolmentLive && !(had && id.State == issuer.StateRevoked && id.Holder == h.post.Enrolment.Thumb):
+		return docUpdating // but never again with the key of a revoked ID
 	case had && id.State == issuer.StateRevoked:
 		return docDestroyed
 	case had && id.State == issuer.StateExpired:
