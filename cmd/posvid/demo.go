@@ -796,10 +796,13 @@ func (d *demo) ending() error {
 		"bin/posvid inspect " + filepath.Join(dir, "bundle.sidb"),
 		"bin/posvid trust show",
 		"bin/posvid doctor",
+		"bin/posvid serve --demo " + dir,
 	}
 	for _, line := range lines {
 		fmt.Fprintln(d.Stdout, "  "+line)
 	}
+	d.show.Print("Остання відкриває сторінки: гаманець http://localhost:8080/wallet/, перевірка http://localhost:8080/verify/, кадровик http://localhost:8080/b/%s/, технічний адміністратор http://localhost:8080/operator/",
+		"The last one opens the pages: wallet http://localhost:8080/wallet/, verifier http://localhost:8080/verify/, registrar http://localhost:8080/b/%s/, trust operator http://localhost:8080/operator/", hrdata.MinistryEDRPOU)
 	return nil
 }
 

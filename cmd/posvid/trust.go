@@ -346,7 +346,7 @@ func (o *operatorFolder) bundle(publications [][]byte, at time.Time) (data []byt
 			o.env.Say("увага: орган %s називає карток, яких набір не містить: %d; їх раніше назвав інший орган, або в переліку немає місця",
 				"warning: body %s states carriers that the bundle leaves out: %d; another body stated them first, or the table is full", iss, withheld[iss])
 		}
-		data, err = r.BuildBundle(at, key, beacon)
+		data, err = r.BuildBundleEvery(at, key, beacon, trust.BeaconEvery)
 		number = r.Number()
 		return err
 	})
