@@ -51,6 +51,7 @@ lint:
 	$(GO) tool staticcheck ./...
 	$(GO) tool staticcheck -tags pcsc ./nfc/... ./cmd/...
 	$(GO) mod tidy -diff
+	$(GO) -C packaging mod tidy -diff
 	$(GO) mod verify
 
 # The verifier is built for the platforms checkpoints use.

@@ -1,8 +1,12 @@
 package webtest
 
 import (
+	"context"
 	_ "embed"
 	"strings"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 //go:embed axe/axe.min.js
@@ -31,5 +35,37 @@ func (p *Page) Accessible(name string) {
 	}
 	if wide := p.Overflow(); wide > 0 {
 		p.t.Errorf("%s: %d px wider than its window", name, wide)
+	}
+}
+
+// Scheme sets the colours that the person prefers: "light" or "dark".
+func (p *Page) Scheme(scheme string) {
+	p.t.Helper()
+	p.Do("colours", chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		return t.Call(ctx, "Emulation.setEmulatedMedia", map[string]any{"features": []map[string]string{{"name": "prefers-color-scheme", "value": scheme}}}, nil)
+	}))
+}
+
+// TabsThrough goes through the page with the Tab key alone, as somebody without a mouse does: everything that can be clicked is
+// reached, and what has the focus can be seen to have it.
+func (p *Page) TabsThrough(name string) {
+	p.t.Helper()
+	const clickable = `[...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']")]
+  .filter(e => !e.disabled && e.tabIndex >= 0 && e.checkVisibility({contentVisibilityAuto: true, visibilityProperty: true}))`
+	total := Eval[int](p, `(() => { document.activeElement?.blur(); window.webtestSeen = new Set(); window.webtestPlain = [];
+  const radios = new Set(); return `+clickable+`.filter(e => { if (e.type !== "radio") return true; const k = e.form?.id + "/" + e.name; if (radios.has(k)) return false; radios.add(k); return true; }).length; })()`)
+	reached := 0
+	for range min(total, 60) + 2 {
+		p.Keys(kb.Tab)
+		reached = Eval[int](p, `(() => { const e = document.activeElement; if (!e || e === document.body) return webtestSeen.size;
+  if (!webtestSeen.has(e)) { webtestSeen.add(e); const s = getComputedStyle(e);
+    if (!e.matches(":focus-visible") || (s.outlineStyle === "none" || parseFloat(s.outlineWidth) === 0) && s.boxShadow === "none") webtestPlain.push(e.outerHTML.slice(0, 120)); }
+  return webtestSeen.size; })()`)
+	}
+	if reached < min(total, 60) {
+		p.t.Errorf("%s: the Tab key reaches %d of %d things to use; not %s", name, reached, total, Eval[string](p, clickable+`.filter(e => !webtestSeen.has(e)).slice(0, 3).map(e => e.outerHTML.slice(0, 120)).join(" | ")`))
+	}
+	if plain := Eval[[]string](p, `webtestPlain`); len(plain) > 0 {
+		p.t.Errorf("%s: nothing shows the focus on %v", name, plain)
 	}
 }

@@ -50,7 +50,7 @@ func Start(t testing.TB, o Options) *Browser {
 		chromedp.UserDataDir(t.TempDir()),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-sync", true), chromedp.Flag("use-fake-ui-for-media-stream", true), chromedp.Flag("disable-dev-shm-usage", true),
-		chromedp.Flag("lang", "uk"))
+		chromedp.Flag("accept-lang", "uk-UA,uk"))
 	if o.Camera != "" {
 		options = append(options, chromedp.Flag("use-fake-device-for-media-stream", true), chromedp.Flag("use-file-for-fake-video-capture", o.Camera))
 	}
