@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -487,9 +488,52 @@ func (h *host) welcome(f *serveFlags) {
 	if h.trust.operator != nil {
 		h.env.Say("адміністратор: %s/operator/", "operator: %s/operator/", origin)
 	}
+	if f.demo {
+		if link, name, err := h.demoSlip(); err != nil {
+			h.log.Error("demo slip", "cause", err.Error())
+		} else {
+			h.env.Say("талон:         %s", "slip:     %s", link)
+			h.env.Say("               відкрийте в гаманці, щоб підключити вигадану особу: %s", "          open it to enrol an invented person: %s", name)
+		}
+	}
 	if f.dev {
 		h.env.Say("увага: вхід без пароля (%s/login/dev); лише для вигаданих даних", "warning: log-in without a password (%s/login/dev); for invented data only", origin)
 	}
+}
+
+// demoSlip makes a slip for a new phone of somebody who plays no other part in the demo, and answers the link that stands on it.
+func (h *host) demoSlip() (link, name string, err error) {
+	bundle, _, err := h.trust.Bundle()
+	if err != nil {
+		return "", "", err
+	}
+	ctx, at := context.Background(), h.env.Now()
+	for _, b := range h.bodies {
+		standings, err := b.register.Standings(ctx, at)
+		if err != nil {
+			return "", "", err
+		}
+		for _, s := range standings {
+			name = s.Record.FullName()
+			if s.Step != issuer.StepIssued || slices.ContainsFunc(demoCast(), func(a *demoActor) bool { return a.fullName == name }) {
+				continue
+			}
+			by, err := b.operator(ctx, "1")
+			if err != nil {
+				return "", "", err
+			}
+			slips, err := b.register.Slips(ctx, issuer.SlipFilter{Entitlements: []int64{s.Entitlement}, NewPhone: true, Renew: true}, by, at)
+			if err != nil {
+				return "", "", err
+			}
+			if len(slips) == 1 {
+				sheet := issuer.SlipSheet{Body: s.Record.BodyName, EDRPOU: b.edrpou, Origin: h.server.Origin, Root: bundle.FirstFingerprint()}
+				link, err = sheet.SlipLink(&slips[0])
+				return link, name, err
+			}
+		}
+	}
+	return "", "", errors.New("posvid: demo: nobody to make a slip for")
 }
 
 // boundedListener takes so many connections and no more; the others wait in the kernel's queue.
