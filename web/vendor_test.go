@@ -33,22 +33,23 @@ func TestVendor(t *testing.T) {
 		if listed["LICENSE"] == "" {
 			t.Errorf("%s: no licence", at)
 		}
-		files, err := fs.ReadDir(Assets, strings.TrimSuffix(at, "/"))
+		err = fs.WalkDir(Assets, strings.TrimSuffix(at, "/"), func(file string, d fs.DirEntry, err error) error {
+			name := strings.TrimPrefix(file, at)
+			if err != nil || d.IsDir() || name == "SHA256SUMS" {
+				return err
+			}
+			data, err := fs.ReadFile(Assets, file)
+			if err != nil {
+				return err
+			}
+			if sum := sha256.Sum256(data); listed[name] != hex.EncodeToString(sum[:]) {
+				t.Errorf("%s: SHA-256 %x, want %q", file, sum, listed[name])
+			}
+			delete(listed, name)
+			return nil
+		})
 		if err != nil {
 			t.Fatal(err)
-		}
-		for _, f := range files {
-			if f.Name() == "SHA256SUMS" {
-				continue
-			}
-			data, err := fs.ReadFile(Assets, at+f.Name())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if sum := sha256.Sum256(data); listed[f.Name()] != hex.EncodeToString(sum[:]) {
-				t.Errorf("%s%s: SHA-256 %x, want %q", at, f.Name(), sum, listed[f.Name()])
-			}
-			delete(listed, f.Name())
 		}
 		for name := range listed {
 			t.Errorf("%s%s is missing", at, name)

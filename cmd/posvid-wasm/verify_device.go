@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"encoding/base32"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -44,6 +45,7 @@ type order struct {
 	Texts   []string `json:"texts"`   // reading
 	Unread  bool     `json:"unread"`  // reading: a picture without a code
 	Source  string   `json:"source"`  // reading
+	Network bool     `json:"network"` // reading: the page has a network
 	Text    string   `json:"text"`    // fingerprint, pin, confirm
 	Class   string   `json:"class"`   // class, request
 	Body    string   `json:"body"`    // request: ЄДРПОУ
@@ -65,6 +67,7 @@ type answer struct {
 	Report      *jsonReport  `json:"report,omitempty"`
 	Shown       bool         `json:"shown,omitempty"`  // picture: it may be shown
 	Header      string       `json:"header,omitempty"` // sign
+	Online      *jsonOnline  `json:"online,omitempty"`
 	Fault       *jsonFault   `json:"fault,omitempty"`  // the order was not carried out
 	Data        []byte       `json:"data,omitempty"`   // request: base64
 	Faults      []*jsonFault `json:"faults,omitempty"` // faults: what to show when this program does not answer, uk and en
@@ -104,6 +107,7 @@ type jsonHealth struct {
 	Name     string   `json:"name"`
 	Until    string   `json:"until"`
 	HasKey   bool     `json:"has_key"`
+	Key      string   `json:"key"`  // fingerprint of this device's key, as the body's administrator sees it; "" while the page has given none
 	Mend     bool     `json:"mend"` // the state is damaged: a person may order to recover
 	Clock    string   `json:"clock"`
 }
@@ -158,7 +162,7 @@ func (d *device) do(text string, data []byte) (*answer, error) {
 		if !sourceKnown(o.Source) || len(o.Texts) == 0 && !o.Unread {
 			return nil, errOrder
 		}
-		s.read(o.Texts, o.Unread, o.Source, now)
+		s.read(o.Texts, o.Unread, o.Source, o.Network, now)
 	case "tick":
 		s.tick(now)
 	case "dismiss":
@@ -177,6 +181,9 @@ func (d *device) do(text string, data []byte) (*answer, error) {
 		s.confirm(o.Text, now)
 	case "picture":
 		out.Shown = s.picture(o.Number, data)
+	case "online":
+		out.Online = s.onlineWords(data)
+		s.online = ""
 	case "request":
 		out.Data, err = d.request(o, now)
 	case "sign":
@@ -275,6 +282,18 @@ func verifierKey(point []byte) (keys.VerifierPublicKey, error) {
 	return keys.NewVerifierPublicKey(public)
 }
 
+// keyPrint is how two people compare a key by eye: the first 20 bytes of its thumbprint (RFC 9679) in base32, eight groups of
+// four letters.
+func keyPrint(k keys.VerifierPublicKey) string {
+	thumb := k.Thumbprint()
+	text := base32.StdEncoding.EncodeToString(thumb[:20])
+	var groups []string
+	for ; text != ""; text = text[4:] {
+		groups = append(groups, text[:4])
+	}
+	return strings.Join(groups, " ")
+}
+
 var errNoKey = errors.New("posvid-wasm: the page has given no key")
 
 func (d *device) challenge(now time.Time) error {
@@ -339,6 +358,9 @@ func (d *device) health(now time.Time) (h jsonHealth) {
 	}
 	h.HasKey, h.Verifier, h.Name = info.HasKeys, info.VerifierID, clean(info.Name)
 	h.Class = info.Class.String()
+	if d.signer != nil {
+		h.Key = keyPrint(d.signer.VerifierPublic())
+	}
 	if !info.ValidUntil.IsZero() {
 		h.Until = locale.Moment(s.lang, info.ValidUntil)
 	}

@@ -148,6 +148,9 @@ type screen struct {
 	notice  string
 	noticed time.Time
 
+	online       string // a one-time code that the page has to ask the service about; "" when there is none
+	onlineNumber int
+
 	// judging is called before a judgement whose verdict will take the place of what is on the page.
 	judging func()
 }
@@ -169,8 +172,9 @@ func (s *screen) t(uk, en string) string {
 func (s *screen) say(text string, now time.Time) { s.notice, s.noticed = text, now }
 
 // read takes the texts of one reading. unread tells that a picture was looked at and held no code.
-func (s *screen) read(texts []string, unread bool, from string, now time.Time) {
+func (s *screen) read(texts []string, unread bool, from string, network bool, now time.Time) {
 	s.tick(now)
+	s.online = ""
 	c := &card{source: from, at: now}
 	switch from {
 	case fromCamera:
@@ -196,6 +200,9 @@ func (s *screen) read(texts []string, unread bool, from string, now time.Time) {
 	if len(texts) > maxFrame {
 		s.lost += len(texts) - maxFrame
 		texts = oursFirst(texts)[:maxFrame]
+	}
+	if !slices.ContainsFunc(texts, func(text string) bool { return strings.HasPrefix(text, credential.Prefix) }) && s.takeOnline(texts, network, now) {
+		return
 	}
 	if s.current == nil || now.Sub(s.current.shown) >= hold(s.current) {
 		s.judging()
@@ -392,7 +399,7 @@ func (s *screen) clear() {
 	for _, c := range s.pending {
 		c.wipe()
 	}
-	s.pending, s.challenge, s.notice = nil, "", ""
+	s.pending, s.challenge, s.notice, s.online = nil, "", "", ""
 }
 
 // tick is what time does to the page.
@@ -505,8 +512,13 @@ type (
 		Challenge *jsonChallenge `json:"challenge"` // null: none is shown
 		Question  *jsonQuestion  `json:"question"`  // null: nothing is asked
 		Notice    string         `json:"notice"`
+		Online    *jsonAsk       `json:"online"`  // null: there is nothing to ask the service
 		Waiting   int            `json:"waiting"` // verdicts that wait
 		Lost      string         `json:"lost"`    // "" or a sentence about codes that were not checked
+	}
+	jsonAsk struct {
+		Number int    `json:"number"` // of this run; no two are the same
+		Code   string `json:"code"`
 	}
 	jsonChallenge struct {
 		Text string `json:"text"`
@@ -558,6 +570,9 @@ func (s *screen) describe(now time.Time) jsonScreen {
 	out := jsonScreen{Notice: s.notice, Waiting: len(s.pending)}
 	if s.lost > 0 {
 		out.Lost = fmt.Sprintf(s.t("НЕ ПЕРЕВІРЕНО кодів: %d — показуйте по одному", "codes NOT CHECKED: %d — show one at a time"), s.lost)
+	}
+	if s.online != "" {
+		out.Online = &jsonAsk{s.onlineNumber, s.online}
 	}
 	if s.challenge != "" {
 		out.Challenge = &jsonChallenge{s.challenge, max(s.expires.Sub(now), 0).Milliseconds()}

@@ -1,8 +1,8 @@
 // Finds codes in pictures, beside the page: a hard picture takes tens of milliseconds, and the page must not stop for it.
 
-import { prepareZXingModule, readBarcodes } from "/static/vendor/zxing/reader.js";
+import { prepareZXingModule, readBarcodes } from "/static/vendor/zxing/reader/index.js";
 
-prepareZXingModule({ overrides: { locateFile: () => "/static/vendor/zxing/zxing_reader.wasm" } });
+prepareZXingModule({ overrides: { locateFile: () => "/static/vendor/zxing/reader/zxing_reader.wasm" } });
 
 onmessage = async ({ data: { id, width, height, pixels, formats, thorough } }) => {
   try {

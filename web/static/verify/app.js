@@ -58,6 +58,7 @@ function network() {
   $("network").hidden = !off;
   $("network").textContent = t("без мережі", "offline");
   $("network").className = "badge warn";
+  $("digits-form").hidden = off;
 }
 
 // ---- the verdict ----
@@ -114,6 +115,10 @@ function render(next) {
     if (v.photo) fetchPortrait(v);
   }
   if (v) actions(v, next.question);
+  if (next.online && next.online.number !== askedOnline) {
+    askedOnline = next.online.number;
+    askOnline(next.online.code);
+  }
   asking(next.challenge);
   say([next.notice, next.lost, next.waiting ? t(`чекають: ${next.waiting}`, `waiting: ${next.waiting}`) : ""].filter(Boolean).join(" · "));
   beat(Boolean(v || next.challenge || next.waiting || next.notice));
@@ -185,15 +190,68 @@ function actions(v, question) {
 }
 
 function say(text) {
-  if ($("hint").dataset.plain === undefined) $("hint").dataset.plain = "";
-  $("answer").hidden = !text && !$("answer").dataset.online;
-  if (!$("answer").dataset.online) $("answer").textContent = text;
+  const box = $("answer");
+  if (box.dataset.online) return; // something longer stands there
+  box.className = "notice";
+  box.hidden = !text;
+  box.textContent = text;
 }
 
 /** The screen's clock: time alone changes it. It rests while nothing is shown. */
 function beat(on) {
   clearTimeout(tickTimer);
   tickTimer = on ? setTimeout(() => order("tick"), 250) : 0;
+}
+
+// ---- one-time codes: the service's word, never shown as a verdict of this device ----
+
+let askedOnline = 0;
+let onlineTimer = 0;
+
+function dropOnline() {
+  clearTimeout(onlineTimer);
+  const box = $("answer");
+  delete box.dataset.online;
+  box.replaceChildren();
+  box.className = "notice";
+  box.hidden = true;
+}
+
+async function askOnline(code) {
+  const mine = askedOnline;
+  dropOnline();
+  say(t("питаємо службу органу…", "asking the body's service…"));
+  const admitted = Boolean(health && health.verifier);
+  let data = new Uint8Array(0);
+  try {
+    const target = `/api/v1/online/check?lang=${lang}`;
+    const body = new TextEncoder().encode(JSON.stringify({ code, mode: admitted ? "full" : "validate" }));
+    const headers = { "Content-Type": "application/json", Accept: "application/json" };
+    if (admitted) {
+      const signature = await order("sign", { origin: location.origin, method: "POST", target }, body);
+      if (signature && signature.header) headers["Posvid-Request"] = signature.header;
+    }
+    const response = await limited(target, { method: "POST", headers, body });
+    if (response.ok) data = new Uint8Array(await response.arrayBuffer());
+  } catch {
+    // No answer is no yes: Go says so.
+  }
+  const answer = await order("online", {}, data);
+  if (!answer || !answer.online || mine !== askedOnline) return;
+  const o = answer.online;
+  const box = $("answer");
+  box.dataset.online = "1";
+  box.className = "notice";
+  box.hidden = false;
+  const lines = o.lines.map((l) => el("p", {}, l));
+  box.replaceChildren(el("p", { class: "cause" }, el("strong", {}, o.word)), el("p", {}, o.text), ...lines);
+  if (o.portrait) {
+    const bytes = Uint8Array.from(atob(o.portrait), (c) => c.charCodeAt(0));
+    const url = URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" }));
+    const img = el("img", { src: url, width: 200, alt: t("Світлина з реєстру: порівняйте з обличчям", "Photo of the register: compare it with the face"), on: { load: () => URL.revokeObjectURL(url) } });
+    box.append(img);
+  }
+  onlineTimer = setTimeout(dropOnline, DWELL);
 }
 
 // ---- the challenge ----
@@ -269,16 +327,19 @@ async function order(op, more = {}, data = null) {
 }
 
 function tellFault(fault) {
-  $("answer").dataset.online = "";
-  $("answer").hidden = false;
-  $("answer").className = "notice warn";
-  $("answer").replaceChildren(el("p", {}, fault.cause), el("p", {}, fault.next));
+  dropOnline();
+  const box = $("answer");
+  box.dataset.online = "1";
+  box.className = "notice warn";
+  box.hidden = false;
+  box.replaceChildren(el("p", {}, fault.cause), el("p", {}, fault.next));
+  onlineTimer = setTimeout(dropOnline, DWELL);
 }
 
 /** A reading: texts of one frame, file, scan or paste. */
 function reading(texts, source, unread = false) {
   restarts = 0;
-  return order("reading", { texts, source, unread });
+  return order("reading", { texts, source, unread, network: navigator.onLine });
 }
 
 /** The program broke: nothing of what it showed stays, and another one is started. */
@@ -311,6 +372,7 @@ async function startDevice() {
 
 // ---- the state of the device ----
 
+/** Asks how the device is, and shows it. */
 async function look() {
   const answer = await order("health");
   if (!answer || !answer.health) return;
@@ -320,6 +382,7 @@ async function look() {
   $("demo").hidden = !h.demo;
   $("setup").hidden = h.pinned !== "";
   for (const id of ["verdict", "camera", "ways", "data"]) $(id).hidden = h.pinned === "";
+  if (camera && purpose === "root") $("camera").hidden = false;
   $("not-ready").hidden = h.ready || h.pinned === "";
   $("not-ready-word").textContent = `${t("НЕ ГОТОВО", "NOT READY")}: ${h.headline}`;
   $("not-ready-cause").textContent = h.cause;
@@ -327,7 +390,7 @@ async function look() {
   $("mend").hidden = !h.mend;
   $("warnings").hidden = h.warnings.length === 0;
   $("warnings").replaceChildren(...h.warnings.map((w) => el("li", {}, w)));
-  $("as-of").textContent = h.bundle ? t(`Дані станом на ${h.as_of}; їм ${h.age}. Набір довіри № ${h.bundle}.`, `Status as of ${h.as_of}; ${h.age} old. Trust bundle ${h.bundle}.`) : t("Набору довіри ще немає.", "There is no trust bundle yet.");
+  $("as-of").textContent = h.bundle ? t(`Дані станом на ${h.as_of}: складено ${h.age} тому. Набір довіри № ${h.bundle}.`, `Status as of ${h.as_of}: made ${h.age} ago. Trust bundle ${h.bundle}.`) : t("Набору довіри ще немає.", "There is no trust bundle yet.");
   $("challenge").hidden = !h.verifier;
   $("clock").textContent = t("Час пристрою: ", "Device time: ") + h.clock;
   $("class-choice").hidden = h.verifier !== 0;
@@ -341,6 +404,7 @@ async function look() {
   fact(t("Найбільший вік даних", "Greatest age of the data"), h.limit);
   fact(t("Перевіряльник", "Verifier"), h.verifier ? `${h.name} (${h.verifier})` : t("не допущено", "not admitted"));
   fact(t("Допуск до", "Admitted until"), h.until);
+  fact(t("Відбиток ключа цього пристрою", "Fingerprint of this device's key"), h.key);
   const state = $("verdict").dataset.outcome;
   if (state === "waiting" || state === "judging") clear();
 }
@@ -485,6 +549,8 @@ async function seen(texts) {
   if (purpose === "onboard") {
     $("admit-token").value = texts[0].slice(0, 512);
     stopCamera();
+    await lookToken();
+    $("admit-form").scrollIntoView({ block: "center" });
     return;
   }
   await reading(texts, "camera");
@@ -497,6 +563,82 @@ async function otherCamera() {
   if (all.length < 2) return;
   deviceId = all[(i + 1) % all.length].deviceId;
   await startCamera(purpose);
+}
+
+// ---- admission: the key is made here and stays here; the request goes to the body's page or into a file ----
+
+/** What stands behind the # of an onboarding link, or the code itself. */
+const tokenOf = (text) => text.trim().split("#").pop();
+
+async function json(target, body) {
+  const response = await limited(target, { method: "POST", headers: { "Content-Type": "application/json", Accept: "application/json, application/problem+json" }, body: JSON.stringify(body) });
+  const answer = await response.json();
+  if (!response.ok) throw new Error((answer && (answer.detail || answer.title)) || `HTTP ${response.status}`);
+  return answer;
+}
+
+/** Asks what an onboarding code is for; the fields are then those of the body, and the root has to be the pinned one. */
+async function lookToken() {
+  const token = tokenOf($("admit-token").value);
+  admission = null;
+  if (!token) return null;
+  try {
+    const p = await json(`/api/v1/checkpoints/onboard/look?lang=${lang}`, { token });
+    $("admit-body").value = String(p.body);
+    $("admit-name").value = String(p.name);
+    if (p.root && health && p.root !== health.pinned) throw new Error(t("служба цього коду стоїть під іншим коренем, ніж закріплений на цьому пристрої", "the service of this code stands under another root than the one pinned on this device"));
+    admission = { token, body: String(p.body), name: String(p.name), class: p.class };
+    tellAdmission(`${p.body_name}: ${p.name}`);
+    return admission;
+  } catch (e) {
+    tellAdmission(t("Код підключення не прийнято: ", "The onboarding code was not taken: ") + e.message);
+    return null;
+  }
+}
+
+/** An onboarding link may have led here: #onboard=‹code›. It is taken out of the address at once. */
+function onboardLink() {
+  if (!location.hash.startsWith("#onboard=")) return;
+  $("admit-token").value = location.hash.slice("#onboard=".length, 600);
+  history.replaceState(null, "", location.pathname + location.search);
+  $("settings").open = true;
+  if (health && health.pinned !== "") lookToken();
+}
+
+let admission = null;
+
+const tellAdmission = (text) => ($("admit-told").textContent = text);
+
+async function admit() {
+  const asked = device;
+  if (!asked) return;
+  const withToken = $("admit-token").value.trim() !== "";
+  const what = withToken ? await lookToken() : { body: $("admit-body").value.trim(), name: $("admit-name").value.trim(), class: health && health.class === "council" ? "council" : "checkpoint" };
+  if (!what) return;
+  try {
+    await asked.keys();
+  } catch {
+    return; // the verifier has told
+  }
+  const answer = await order("request", { body: what.body, name: what.name, class: what.class });
+  if (!answer || answer.fault || !answer.data) return;
+  await look();
+  if (withToken) {
+    try {
+      const told = await json(`/api/v1/checkpoints/onboard?lang=${lang}`, { token: what.token, request: answer.data });
+      const same = told.fingerprint === health.key;
+      tellAdmission(same ? t("Заявку подано. Звірте відбиток ключа з тим, що бачить адміністратор органу: ", "The request is filed. Compare the fingerprint of the key with what the body's administrator sees: ") + health.key : t("Служба показує інший відбиток ключа: заявку підмінено. Повідомте адміністратора органу.", "The service shows another fingerprint: the request was replaced. Tell the body's administrator."));
+      $("admit-token").value = "";
+    } catch (e) {
+      tellAdmission(t("Заявку не прийнято: ", "The request was not taken: ") + e.message);
+    }
+    return;
+  }
+  const bytes = Uint8Array.from(atob(answer.data), (c) => c.charCodeAt(0));
+  const url = URL.createObjectURL(new Blob([bytes], { type: "application/octet-stream" }));
+  const link = el("a", { href: url, download: `verifier-${what.body}.request`, class: "button quiet" }, t("Зберегти файл заявки", "Save the request file"));
+  $("admit-told").replaceChildren(t("Передайте файл технічному адміністратору. Відбиток ключа: ", "Hand the file to the trust operator. Fingerprint of the key: "), health.key, " ", link);
+  setTimeout(() => URL.revokeObjectURL(url), 10 * 60_000);
 }
 
 // ---- files, paste, hand scanner ----
@@ -577,6 +719,7 @@ function wire() {
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) {
       clear(); // nobody looks: a green that is found later would be somebody else's
+      dropOnline();
       order("clear");
     } else {
       look();
@@ -652,6 +795,18 @@ function wire() {
     else installFile(file);
   });
   $("update").addEventListener("click", () => update(true));
+  $("digits-form").addEventListener("submit", (e) => {
+    e.preventDefault();
+    const text = $("digits").value;
+    $("digits").value = "";
+    if (text.trim() !== "") reading([text], "paste");
+  });
+  $("admit-form").addEventListener("submit", (e) => {
+    e.preventDefault();
+    admit();
+  });
+  $("admit-token").addEventListener("change", lookToken);
+  $("admit-scan").addEventListener("click", () => (camera && purpose === "onboard" ? stopCamera() : startCamera("onboard")));
   for (const c of ["checkpoint", "council"]) {
     $(`class2-${c}`).addEventListener("change", async () => {
       await order("class", { class: c });
@@ -698,6 +853,7 @@ function boot(steal = false) {
       }
       if (!(await startDevice())) $("loading").hidden = true;
       update();
+      onboardLink();
       await new Promise(() => {}); // until the tab is closed, or the lock is taken
     })
     .catch(() => {

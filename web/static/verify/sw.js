@@ -25,8 +25,9 @@ const ASSETS = [
   "/static/lib/scan.js",
   "/static/lib/camera.js",
   "/static/lib/scan-worker.js",
-  "/static/vendor/zxing/reader.js",
-  "/static/vendor/zxing/zxing_reader.wasm",
+  "/static/vendor/zxing/share.js",
+  "/static/vendor/zxing/reader/index.js",
+  "/static/vendor/zxing/reader/zxing_reader.wasm",
   "/static/dist/wasm_exec.js",
   "/static/dist/posvid.wasm",
 ];
