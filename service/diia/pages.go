@@ -23,7 +23,7 @@ type form struct {
 }
 
 // Can tells whether a scope was ticked.
-func (f *form) Can(scope string) bool {
+func (f form) Can(scope string) bool {
 	for _, s := range f.Scopes {
 		if s == scope {
 			return true

@@ -39,16 +39,16 @@ type systemView struct {
 }
 
 // UntilDate is the last day of the term.
-func (v *systemView) UntilDate() string { return hr.DateInKyiv(v.until.Add(-time.Second)).UA() }
+func (v systemView) UntilDate() string { return hr.DateInKyiv(v.until.Add(-time.Second)).UA() }
 
 // UntilInput is the last day as a date field wants it.
-func (v *systemView) UntilInput() string { return hr.DateInKyiv(v.until.Add(-time.Second)).String() }
+func (v systemView) UntilInput() string { return hr.DateInKyiv(v.until.Add(-time.Second)).String() }
 
 // Can tells whether the body grants a scope.
-func (v *systemView) Can(scope string) bool { return slices.Contains(v.Scopes, scope) }
+func (v systemView) Can(scope string) bool { return slices.Contains(v.Scopes, scope) }
 
 // KeySet is the JWK Set as it is kept.
-func (v *systemView) KeySet() string {
+func (v systemView) KeySet() string {
 	set := struct {
 		Keys []rawJSON `json:"keys"`
 	}{}
