@@ -440,26 +440,27 @@ func (d *CommandDecrypter) Decrypt(ctx context.Context, envelope []byte) ([]byte
 	var out limitedBuffer
 	cmd := exec.CommandContext(ctx, d.command[0], d.command[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Env, cmd.WaitDelay = bytes.NewReader(envelope), &out, []string{"LANG=C.UTF-8"}, time.Second
-	if err := cmd.Run(); err != nil {
-		return nil, fmt.Errorf("auth: id.gov.ua: decrypt: %w", err)
-	}
+	err := cmd.Run()
 	if out.over {
 		return nil, fmt.Errorf("auth: id.gov.ua: decrypt: over %d bytes", maxGovPlain)
 	}
-	return out.Bytes(), nil
+	if err != nil {
+		return nil, fmt.Errorf("auth: id.gov.ua: decrypt: %w", err)
+	}
+	return out.kept.Bytes(), nil
 }
 
-// limitedBuffer keeps maxGovPlain bytes and notes that there were more.
+// limitedBuffer keeps maxGovPlain bytes and notes that there were more. The buffer is not embedded: its ReadFrom knows no limit.
 type limitedBuffer struct {
-	bytes.Buffer
+	kept bytes.Buffer
 	over bool
 }
 
 // Write implements io.Writer.
 func (b *limitedBuffer) Write(p []byte) (int, error) {
-	if b.Len()+len(p) > maxGovPlain {
+	if b.kept.Len()+len(p) > maxGovPlain {
 		b.over = true
 		return 0, errTooLong
 	}
-	return b.Buffer.Write(p)
+	return b.kept.Write(p)
 }
