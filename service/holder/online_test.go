@@ -2,11 +2,13 @@ package holder
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"net/http"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -272,9 +274,16 @@ func TestChecksOfHolder(t *testing.T) {
 		At                          time.Time
 		Verifier                    *struct{ Name, Body, EDRPOU, Place string }
 	}
+	w.Server.AddLooks(func(_ context.Context, edrpou string, entitlement int64, _ int) ([]service.Look, error) {
+		if edrpou != w.Ministry.EDRPOU || entitlement != h.Entitlement {
+			return nil, nil
+		}
+		return []service.Look{{At: servicetest.Began, Who: "Реєстр <i>", Kind: "документ", Answer: "чинне"}}, nil
+	})
 	var list struct {
-		Checks []line
-		More   bool
+		Checks  []line
+		More    bool
+		Systems []struct{ Who, Kind, Answer string }
 	}
 	path := of(w.Ministry, "/wallet/checks")
 	signed(t, w, h.Key, path, map[string]any{}).into(t, &list)
@@ -292,10 +301,16 @@ func TestChecksOfHolder(t *testing.T) {
 			t.Errorf("line %d: %q, want %q: %+v", i, got, want, l)
 		}
 	}
+	if len(list.Systems) != 1 || list.Systems[0].Who != "Реєстр <i>" {
+		t.Errorf("systems: %+v", list.Systems)
+	}
+	if _, body := page(w, holderOf(w, h), pathOf(h, "/checks")); !strings.Contains(body, "Реєстр &lt;i&gt;") {
+		t.Errorf("page: %s", body)
+	}
 	first := list.Checks
-	list.Checks = nil
+	list.Checks, list.Systems = nil, nil
 	signed(t, w, h.Key, path, map[string]any{"limit": 2, "before": first[1].Check, "number": h.Number}).into(t, &list)
-	if len(list.Checks) != 2 || !list.More || list.Checks[0].Check != first[2].Check {
+	if len(list.Checks) != 2 || !list.More || list.Checks[0].Check != first[2].Check || len(list.Systems) != 0 {
 		t.Errorf("a page: %+v", list)
 	}
 	for _, in := range []map[string]any{{"limit": 201}, {"limit": -1}, {"before": -1}, {"number": strings.Repeat("x", 65)}} {
@@ -376,11 +391,15 @@ func TestRaces(t *testing.T) {
 		making += time.Since(begin)
 		begin = time.Now()
 		answers := make([][2]checkAnswer, len(codes))
+		mode := "validate"
+		if done%64 == 0 { // pictures are dear
+			mode = "full"
+		}
 		var wait sync.WaitGroup
 		for i, c := range codes {
 			for side, text := range []string{c.Link(), c.Digits()} {
 				wait.Go(func() {
-					answers[i][side] = checked(t, w, clients[side], map[string]any{"code": text, "mode": "full", "place": "Прохідна"})
+					answers[i][side] = checked(t, w, clients[side], map[string]any{"code": text, "mode": mode, "place": "Прохідна"})
 				})
 			}
 		}
@@ -390,7 +409,7 @@ func TestRaces(t *testing.T) {
 			won := 0
 			for _, a := range pair {
 				switch {
-				case a.Valid && a.Code == "ok" && a.Holder != nil && a.Holder.Number == holders[i].Number:
+				case a.Valid && a.Code == "ok" && (mode == "full") == (a.Holder != nil) && (a.Holder == nil || a.Holder.Number == holders[i].Number):
 					won++
 				case a.Code != "online-used" || a.Holder != nil:
 					t.Fatalf("race %d: %+v", done+i, a)
@@ -429,7 +448,7 @@ func TestBundle(t *testing.T) {
 	}
 	status, header, body := w.Do(w.Client(), http.MethodGet, "/api/v1/bundle", nil)
 	tag := header.Get("ETag")
-	if status != 200 || !bytes.Equal(body, data) || header.Get("Content-Type") != bundleType || len(tag) < 20 || header.Get("Cache-Control") != "public, no-cache" {
+	if status != 200 || !bytes.Equal(body, data) || header.Get("Content-Type") != bundleType || len(tag) < 20 || header.Get("Cache-Control") != "public, no-cache" || header.Get("Content-Length") != strconv.Itoa(len(data)) {
 		t.Fatalf("%d, %d bytes, %v", status, len(body), header)
 	}
 	for _, have := range []string{tag, "W/" + tag, `"x", ` + tag, "*"} {

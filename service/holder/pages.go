@@ -48,13 +48,17 @@ type checkView struct {
 	Known                                       bool
 }
 
+// lookView is one reading by an information system.
+type lookView struct{ At, Who, Kind, Answer string }
+
 // holderView is the Data of holder.html; of the other pages, ID is the one that they are about.
 type holderView struct {
 	IDs    []idView
 	ID     idView
 	Done   string // what was done, as the address says: stopped, stopped-before, withdrawn
 	Checks []checkView
-	Older  int64 // number to go on from; 0: there are none
+	Looks  []lookView // by information systems, on the first page
+	Older  int64      // number to go on from; 0: there are none
 }
 
 // stopView is the Data of holder_stop.html.
@@ -171,6 +175,15 @@ func (p *part) checksPage(w http.ResponseWriter, r *http.Request) error {
 	}
 	if more {
 		v.Older = lines[len(lines)-1].Check
+	}
+	if before == 0 {
+		looks, err := p.looks(r.Context(), b, ids)
+		if err != nil {
+			return err
+		}
+		for _, l := range looks {
+			v.Looks = append(v.Looks, lookView{locale.Moment(lang, l.At), l.Who, l.Kind, l.Answer})
+		}
 	}
 	return p.s.Render(w, r, http.StatusOK, "holder_checks", v)
 }

@@ -50,6 +50,7 @@ type bundleIn struct {
 type bundleOut struct {
 	Status        int
 	ContentType   string `header:"Content-Type"`
+	ContentLength string `header:"Content-Length"`
 	ETag          string `header:"ETag"`
 	CacheControl  string `header:"Cache-Control"`
 	BundleNumber  string `header:"Posvid-Bundle-Number" doc:"number of the bundle"`
@@ -60,7 +61,7 @@ type bundleOut struct {
 type bodiesOut struct {
 	Body struct {
 		Service string       `json:"service" doc:"origin of the service, as signed requests name it" example:"https://id.example.gov.ua"`
-		Root    string       `json:"root,omitempty" doc:"fingerprint of the newest root of the installed bundle; a first pin is compared with one that came another way" example:"K3QM-7ZPA-2C5T-XN2D"`
+		Root    string       `json:"root,omitempty" doc:"fingerprint of the newest root of the installed bundle; a first pin is compared with one that came another way" example:"4N42 I2KH VKGR GPO6 E7YS YSYC LRFS XFTH BTFR SILJ EMKA KSSU SFXQ"`
 		Bundle  uint64       `json:"bundle,omitempty" doc:"number of the installed bundle; absent when there is none"`
 		Bodies  []bodyFields `json:"bodies"`
 	}
@@ -98,9 +99,9 @@ func (p *part) bundleFile(_ context.Context, in *bundleIn) (*bundleOut, error) {
 		return nil, service.BundleMissing.Because(err)
 	}
 	out := &bundleOut{Status: http.StatusOK, ContentType: bundleType, ETag: p.bundleTag(b, data), CacheControl: "public, no-cache",
-		BundleNumber: strconv.FormatUint(b.Number(), 10), BundleExpires: b.ExpiresAt().UTC().Format(time.RFC3339), Body: data}
+		BundleNumber: strconv.FormatUint(b.Number(), 10), BundleExpires: b.ExpiresAt().UTC().Format(time.RFC3339), Body: data, ContentLength: strconv.Itoa(len(data))}
 	if tagMatches(in.IfNoneMatch, out.ETag) {
-		out.Status, out.Body = http.StatusNotModified, nil
+		out.Status, out.Body, out.ContentLength = http.StatusNotModified, nil, ""
 	}
 	return out, nil
 }

@@ -67,7 +67,7 @@ type deliveryOut struct {
 		Unchanged bool       `json:"unchanged" doc:"the state is the one of have; ids are left out"`
 		Time      int64      `json:"time" doc:"seconds by the clock of the service"`
 		Waiting   int        `json:"waiting" doc:"posts for which this phone is enrolled and no ID could be issued yet"`
-		IDs       []idFields `json:"ids,omitempty"`
+		IDs       []idFields `json:"ids,omitempty" doc:"oldest first: of two with one number the last counts"`
 	}
 }
 
@@ -128,8 +128,9 @@ type checksIn struct {
 
 type checksOut struct {
 	Body struct {
-		Checks []checkFields `json:"checks"`
-		More   bool          `json:"more" doc:"there are older ones"`
+		Checks  []checkFields `json:"checks"`
+		More    bool          `json:"more" doc:"there are older ones"`
+		Systems []lookFields  `json:"systems,omitempty" doc:"with the first page: the newest times when an authorised information system read the holder's data, at most 50"`
 	}
 }
 
@@ -148,6 +149,13 @@ type lookerFields struct {
 	Body   string `json:"body"`
 	EDRPOU string `json:"edrpou,omitempty"`
 	Place  string `json:"place"`
+}
+
+type lookFields struct {
+	At     time.Time `json:"at"`
+	Who    string    `json:"who" doc:"name of the system"`
+	Kind   string    `json:"kind" doc:"what it did"`
+	Answer string    `json:"answer" doc:"what it got"`
 }
 
 func (p *part) mountWallet() {
@@ -516,8 +524,34 @@ func (p *part) checks(ctx context.Context, in *checksIn) (*checksOut, error) {
 		}
 	}
 	out := &checksOut{}
-	out.Body.Checks, out.Body.More, err = checksOf(ctx, b, ids, in.Body.Before, in.Body.Limit)
+	if out.Body.Checks, out.Body.More, err = checksOf(ctx, b, ids, in.Body.Before, in.Body.Limit); err != nil {
+		return nil, err
+	}
+	if in.Body.Before == 0 {
+		out.Body.Systems, err = p.looks(ctx, b, ids)
+	}
 	return out, err
+}
+
+// looks are the newest readings by information systems at the posts of some IDs.
+func (p *part) looks(ctx context.Context, b *service.Body, ids []issuer.ID) ([]lookFields, error) {
+	var out []lookFields
+	seen := map[int64]bool{}
+	for _, id := range ids {
+		if seen[id.Entitlement] {
+			continue
+		}
+		seen[id.Entitlement] = true
+		some, err := p.s.Looks(ctx, b.EDRPOU, id.Entitlement, defaultChecks)
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range some {
+			out = append(out, lookFields{l.At.UTC(), l.Who, l.Kind, l.Answer})
+		}
+	}
+	slices.SortStableFunc(out, func(x, y lookFields) int { return y.At.Compare(x.At) })
+	return out[:min(len(out), defaultChecks)], nil
 }
 
 // checksOf merges the checks of several IDs, newest first.
