@@ -99,7 +99,7 @@ func TestOnboardingRefuses(t *testing.T) {
 	try("another code", strings.Repeat("A", 22), good(), "onboarding-refused")
 	try("a code with a letter more", token+"A", good(), "onboarding-refused")
 	try("a code in other case", strings.ToUpper(token), good(), "onboarding-refused")
-	try("no request", token, []byte{}, "bad-verifier-request")
+	try("no request", token, []byte{}, "invalid")
 	try("not a request", token, []byte("request"), "bad-verifier-request")
 	try("a request that is cut", token, good()[:100], "bad-verifier-request")
 	try("of another body", token, w.request(key, w.Council.EDRPOU, "Вхід", trust.ClassCheckpoint, w.Now()), "bad-verifier-request")

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -173,7 +172,12 @@ type device struct {
 // admitted brings a device in all the way: code, request, key compared, admitted, in the bundle.
 func (w *world) admitted(name string) *device {
 	w.T.Helper()
-	d := &device{w: w, key: newKey(w.T), path: w.point(name)}
+	return w.admittedAs(name, newKey(w.T))
+}
+
+func (w *world) admittedAs(name string, key keys.VerifierPrivateKey) *device {
+	w.T.Helper()
+	d := &device{w: w, key: key, path: w.point(name)}
 	if status, code := w.handIn(w.codeOn(d.path), w.request(d.key, w.Ministry.EDRPOU, name, trust.ClassCheckpoint, w.Now())); status != http.StatusOK {
 		w.T.Fatalf("onboarding: %d %s", status, code)
 	}
@@ -253,6 +257,3 @@ func (d *device) install(s *checkpoint.State) {
 }
 
 func sum(data []byte) string { return fmt.Sprintf("%x", sha256.Sum256(data)) }
-
-func b64(data []byte) string { return base64.StdEncoding.EncodeToString(data) }
-
