@@ -19,9 +19,6 @@ import (
 	"github.com/posvid/posvid/store"
 )
 
-// Steps at which a test kills the program.
-var crashPoint = func(string) {}
-
 const (
 	deliverBatch   = 50 // events of one system in one run
 	deliverSystems = 4  // systems that are sent to at the same time
@@ -111,12 +108,13 @@ func (p *part) deliverSystem(ctx context.Context, sys *system, key signer, at ti
 		if err != nil {
 			return err
 		}
-		crashPoint("before-send")
+		p.crash("before-send")
 		out := p.send(ctx, sys, e, key, body, at)
-		crashPoint("after-send")
+		p.crash("after-send")
 		if err := p.settle(ctx, sys, e, out, at); err != nil {
 			return err
 		}
+		p.crash("settled")
 		if out.down {
 			return nil
 		}

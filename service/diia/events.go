@@ -361,6 +361,7 @@ func (p *part) tell(ctx context.Context, body string, changes []change, cur curs
 	if len(changes) == 0 && cur.seq == 0 {
 		return nil
 	}
+	defer p.crash("told-committed")
 	return p.s.Store.Update(ctx, func(tx *store.ServiceTx) error {
 		listeners, err := listenersOf(tx, body, at)
 		if err != nil {
@@ -390,6 +391,7 @@ func (p *part) tell(ctx context.Context, body string, changes []change, cur curs
 					uuid[:], l.id, body, c.person, c.entitlement, c.idrow, int(c.status), at.Unix()); err != nil {
 					return err
 				}
+				p.crash("told-uncommitted")
 				// What waits for the person to appear has been overtaken.
 				if _, err := tx.Exec(`UPDATE system_events SET state = 4, closed = $1, why = 'overtaken' WHERE system = $2 AND body = $3 AND person = $4 AND entitlement = $5 AND state = 2`,
 					at.Unix(), l.id, body, c.person, c.entitlement); err != nil {
@@ -407,6 +409,7 @@ func (p *part) tell(ctx context.Context, body string, changes []change, cur curs
 		}
 		_, err = tx.Exec(`INSERT INTO system_cursors (body, seq, hash, full) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (body) DO UPDATE SET seq = excluded.seq, hash = excluded.hash, full = excluded.full`, body, int64(cur.seq), cur.hash[:], secOf(cur.full))
+		p.crash("cursor-uncommitted")
 		return err
 	})
 }

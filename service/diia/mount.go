@@ -32,6 +32,8 @@ type part struct {
 	client     *http.Client // for webhooks
 	deliveries *prometheus.CounterVec
 
+	crash func(step string) // what a test does at a step at which a program may end
+
 	signMu      sync.Mutex
 	signer      signer
 	signerSince time.Time
@@ -69,7 +71,7 @@ func newPart(s *service.Server) (*part, error) {
 		allow = func(a netip.Addr) bool { return a.IsValid() }
 	}
 	p := &part{
-		s: s, index: map[string]*keyIndex{},
+		s: s, index: map[string]*keyIndex{}, crash: func(string) {},
 		signatures: newLimiter(assertionsPerSec, time.Second), tokens: newLimiter(tokensPerMinute, time.Minute), asks: newLimiter(asksPerMinute, time.Minute),
 		misses: newLimiter(missesPerHour, time.Hour), refusals: newLimiter(refusalsPerHour, time.Hour),
 		client: newClient(newDialer(net.DefaultResolver, allow)),
