@@ -30,7 +30,6 @@ type world struct {
 	admin  *http.Client // administrator of the ministry
 	chief  *http.Client // trust operator
 	ended  []uint64
-	number int
 }
 
 // endingTrust lets the trust operator end verifiers.
