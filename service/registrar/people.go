@@ -700,3 +700,13 @@ func (p *pages) withdraw(c *call) error {
 	p.tell(c.body)
 	return c.seeOther(c.path("ids", id.ID))
 }
+
+// publishedAt is when a body published last.
+func publishedAt(ctx context.Context, b *service.Body) (at time.Time, err error) {
+	err = b.Store.View(ctx, func(tx issuer.Tx) error {
+		row, err := tx.Body()
+		at = row.Published
+		return err
+	})
+	return at, err
+}

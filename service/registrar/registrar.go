@@ -8,6 +8,7 @@ package registrar
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
@@ -54,7 +55,6 @@ var (
 	registrars = service.Access{Roles: []service.Role{service.Registrar}}
 	signers    = service.Access{Roles: []service.Role{service.Registrar, service.Approver}}
 	proving    = service.Access{Roles: []service.Role{service.Registrar}, SecondFactor: true}
-	signing    = service.Access{Roles: []service.Role{service.Registrar, service.Approver}, SecondFactor: true}
 	approving  = service.Access{Roles: []service.Role{service.Approver}, SecondFactor: true}
 	operators  = service.Access{Roles: []service.Role{service.TrustOperator}}
 	operating  = service.Access{Roles: []service.Role{service.TrustOperator}, SecondFactor: true}
@@ -101,10 +101,30 @@ func mount(s *service.Server) *pages {
 		{"GET " + b + "/without.xlsx", readers, 0, p.withoutFile},
 		{"GET " + b + "/audit", readers, 0, p.audit},
 		{"GET " + b + "/statistics", readers, 0, p.statistics},
+
+		{"GET " + b + "/bulk", registrars, 0, p.bulkForm},
+		{"POST " + b + "/bulk", registrars, maxBulk, p.previewBulk},
+		{"GET " + b + "/jobs/{id}", readers, 0, p.job},
+		{"POST " + b + "/jobs/{id}/start", proving, maxForm, p.startBulk},
+		{"POST " + b + "/jobs/{id}/approve", approving, maxForm, p.approveBulk},
+		{"POST " + b + "/jobs/{id}/discard", registrars, maxForm, p.discardBulk},
+
+		{"GET " + b + "/operators", readers, 0, p.operatorsPage},
+		{"POST " + b + "/operators", proving, maxForm, p.proposeOperator},
+		{"POST " + b + "/operators/{id}/approve", approving, maxForm, p.approveOperator},
+		{"POST " + b + "/operators/{id}/withdraw", registrars, maxForm, p.withdrawProposal},
+
+		{"GET /operator/{$}", operators, 0, p.trustPage},
+		{"POST /operator/bundle", operating, maxTrust, p.installBundle},
+		{"POST /operator/verifiers", operating, maxForm, p.lookVerifier},
+		{"POST /operator/verifiers/admit", operating, maxForm, p.admitVerifier},
+		{"POST /operator/publish", operating, maxForm, p.publishNow},
 	} {
 		p.route(r.pattern, r.access, r.max, r.handler)
 	}
 	s.Every("staff-files", workPeriod, p.workLoads)
+	s.Every("changes-of-many", workPeriod, p.workBulk)
+	s.Every("proposals", time.Minute, p.workProposals)
 	s.Every("registrar-purge", purgePeriod, p.purge)
 	return p
 }
@@ -138,4 +158,6 @@ func (p *pages) tell(b *service.Body) {
 }
 
 // runJobs works off everything that waits; tests call it instead of waiting.
-func (p *pages) runJobs(ctx context.Context) error { return p.workLoads(ctx, p.Now()) }
+func (p *pages) runJobs(ctx context.Context) error {
+	return errors.Join(p.workLoads(ctx, p.Now()), p.workBulk(ctx, p.Now()), p.workProposals(ctx, p.Now()))
+}
