@@ -29,6 +29,7 @@ func (w *world) objects() {
 	w.possessions()
 	w.deliveries()
 	w.requests()
+	w.httpRequests()
 	w.publications()
 	w.cardTokens()
 	w.coseKeys()

@@ -142,8 +142,9 @@ var readers = map[string]func(o *opener, s testvectors.Scenario) error{
 		_, err := credential.ParsePossession(s.Data)
 		return err
 	},
-	"delivery":    func(_ *opener, s testvectors.Scenario) error { _, err := credential.ParseDelivery(s.Data); return err },
-	"key-request": func(_ *opener, s testvectors.Scenario) error { _, err := trust.ParseKeyRequest(s.Data); return err },
+	"http-request": func(_ *opener, s testvectors.Scenario) error { _, err := credential.ParseRequest(s.Data); return err },
+	"delivery":     func(_ *opener, s testvectors.Scenario) error { _, err := credential.ParseDelivery(s.Data); return err },
+	"key-request":  func(_ *opener, s testvectors.Scenario) error { _, err := trust.ParseKeyRequest(s.Data); return err },
 	"verifier-request": func(_ *opener, s testvectors.Scenario) error {
 		_, err := trust.ParseVerifierRequest(s.Data)
 		return err
