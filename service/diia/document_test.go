@@ -301,16 +301,17 @@ func TestLooksAreListed(t *testing.T) {
 	w.documents(t, bearer, query{"edrpou": w.Ministry.EDRPOU, "rnokpp": h.RNOKPP})
 	w.Advance(time.Minute)
 	w.documents(t, bearer, query{"edrpou": w.Ministry.EDRPOU, "staff": h.StaffNumber})
-	looks, err := w.p.looks(bg, w.Ministry.EDRPOU, h.Entitlement, 10)
-	if err != nil || len(looks) != 2 || looks[0].System != "Дія (випробування)" || looks[0].Status != docOK || !looks[0].At.After(looks[1].At) {
+	looks, err := w.Server.Looks(bg, w.Ministry.EDRPOU, h.Entitlement, 10)
+	if err != nil || len(looks) != 2 || looks[0].Who != "Дія (випробування)" || looks[0].Answer != "Документ дійсний" || !looks[0].At.After(looks[1].At) {
 		t.Fatalf("%v %+v", err, looks)
 	}
-	status, _, page := w.Do(w.As(w.Role(service.Holder, w.Ministry)), "GET", "/holder/systems", nil)
-	if status != 200 || bytes.Count(page, []byte("Дія (випробування)")) != 2 || !bytes.Contains(page, []byte("20.11.2026 11:01")) {
-		t.Errorf("%d %s", status, page)
+	if one, err := w.Server.Looks(bg, w.Ministry.EDRPOU, h.Entitlement, 1); err != nil || len(one) != 1 || !one[0].At.Equal(looks[0].At) {
+		t.Errorf("the newest: %v %+v", err, one)
 	}
-	if status, _, page := w.Do(w.As(w.Role(service.Holder, w.Council)), "GET", "/holder/systems", nil); status != 200 || bytes.Contains(page, []byte("Дія (випробування)")) {
-		t.Errorf("another person's page: %d %s", status, page)
+	for body, entitlement := range map[string]int64{w.Ministry.EDRPOU: w.Ministry.Holders["second"].Entitlement, w.Council.EDRPOU: h.Entitlement} {
+		if others, err := w.Server.Looks(bg, body, entitlement, 10); err != nil || len(others) != 0 {
+			t.Errorf("another person's: %v %+v", err, others)
+		}
 	}
 	w.Set(time.Date(2027, 12, 31, 21, 0, 0, 0, time.UTC))
 	if err := w.p.purge(bg, w.Now()); err != nil {

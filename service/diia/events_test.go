@@ -317,7 +317,11 @@ func TestSignerFollows(t *testing.T) {
 			t.Errorf("%s shows %q", verb, got)
 		}
 	}
-	if n := w.count(t, `SELECT count(*) FROM system_signers WHERE instr(private, $1) > 0`, second.key.D.Bytes()); n != 0 {
+	secret, err := second.key.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := w.count(t, `SELECT count(*) FROM system_signers WHERE instr(private, $1) > 0`, secret); n != 0 {
 		t.Error("the private key is not sealed")
 	}
 }

@@ -51,6 +51,7 @@ func mount(s *service.Server) (*part, error) {
 		return nil, err
 	}
 	s.AddAuthenticator(p.authenticate)
+	s.AddLooks(p.looksOf)
 	p.mountToken()
 	p.mountKeys()
 	p.mountDocuments()

@@ -2,7 +2,6 @@ package diia
 
 import (
 	"errors"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -58,34 +57,15 @@ func fieldOf(err error) (*service.Problem, string) {
 	return nil, ""
 }
 
-// readForm reads a form of at most 64 KiB: fields, and the file of keys when one was chosen.
+// readForm reads a form of at most 64 KiB. A file of keys is put into the field by the page itself: so a form that has to be sent
+// once more, after a passkey was asked for, is whole.
 func readForm(w http.ResponseWriter, r *http.Request) (form, error) {
 	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
-	if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data") {
-		if err := r.ParseMultipartForm(64 << 10); err != nil {
-			return form{}, tooLargeOr(err)
-		}
-		defer r.MultipartForm.RemoveAll()
-	} else if err := r.ParseForm(); err != nil {
+	if err := r.ParseForm(); err != nil {
 		return form{}, tooLargeOr(err)
 	}
-	f := form{Name: r.PostFormValue("name"), Keys: r.PostFormValue("keys"), Webhook: r.PostFormValue("webhook"), Until: r.PostFormValue("until"),
-		Numbers: r.PostFormValue("numbers") != "", Scopes: r.PostForm["scopes"], Client: strings.TrimSpace(r.PostFormValue("client"))}
-	if r.MultipartForm != nil && len(r.MultipartForm.File["keyfile"]) == 1 {
-		file, err := r.MultipartForm.File["keyfile"][0].Open()
-		if err != nil {
-			return form{}, service.BadRequest.Because(err)
-		}
-		defer file.Close()
-		data, err := io.ReadAll(io.LimitReader(file, maxKeySet+1))
-		if err != nil {
-			return form{}, service.BadRequest.Because(err)
-		}
-		if len(data) > 0 {
-			f.Keys = strings.ToValidUTF8(string(data), "\uFFFD")
-		}
-	}
-	return f, nil
+	return form{Name: r.PostFormValue("name"), Keys: r.PostFormValue("keys"), Webhook: r.PostFormValue("webhook"), Until: r.PostFormValue("until"),
+		Numbers: r.PostFormValue("numbers") != "", Scopes: r.PostForm["scopes"], Client: strings.TrimSpace(r.PostFormValue("client"))}, nil
 }
 
 func tooLargeOr(err error) error {
@@ -101,10 +81,10 @@ func (f *form) registration() (registration, error) {
 	return registration{name: f.Name, keys: []byte(f.Keys), webhook: f.Webhook, scopes: f.Scopes, numbers: f.Numbers, until: until}, err
 }
 
-// mountPages adds the pages of a body's administrator, and the list that a person sees of oneself.
+// mountPages adds the pages of a body's administrator.
 func (p *part) mountPages() {
 	read := service.Access{Roles: []service.Role{service.BodyAdmin, service.Auditor}}
-	write := service.Access{Roles: []service.Role{service.BodyAdmin}}
+	write := service.Access{Roles: []service.Role{service.BodyAdmin}, SecondFactor: true}
 	p.s.Page("GET /b/{edrpou}/systems", read, func(w http.ResponseWriter, r *http.Request) error {
 		return p.showList(w, r, http.StatusOK, form{}, form{})
 	})
@@ -128,20 +108,6 @@ func (p *part) mountPages() {
 		}
 		return p.resend(r.Context(), body, client, n, accountOf(r.Context()), at)
 	}))
-	p.s.Page("GET /holder/systems", service.Access{Roles: []service.Role{service.Holder}}, func(w http.ResponseWriter, r *http.Request) error {
-		looks, err := p.holderLooks(r.Context())
-		if err != nil {
-			return err
-		}
-		return p.s.Render(w, r, http.StatusOK, "system-looks", struct{ Looks []lookView }{looks})
-	})
-}
-
-// proven tells whether the administrator proved a passkey lately. It is asked after the form was read, so that what was typed
-// comes back.
-func (p *part) proven(r *http.Request) bool {
-	at, proved := p.s.Now(), service.PrincipalOf(r.Context()).SecondFactor
-	return !proved.IsZero() && at.Sub(proved) < service.SecondFactorTerm && !at.Before(proved.Add(-time.Minute))
 }
 
 func (p *part) showList(w http.ResponseWriter, r *http.Request, status int, f, bind form) error {
@@ -184,10 +150,6 @@ func (p *part) postRegister(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if !p.proven(r) {
-		f.Wrong = service.SecondFactor
-		return p.showList(w, r, http.StatusForbidden, f, form{})
-	}
 	body := r.PathValue("edrpou")
 	var client string
 	reg, err := f.registration()
@@ -209,10 +171,6 @@ func (p *part) postBind(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if !p.proven(r) {
-		f.Wrong = service.SecondFactor
-		return p.showList(w, r, http.StatusForbidden, form{}, f)
-	}
 	body := r.PathValue("edrpou")
 	err = p.let(r.Context(), body, f.Client, accountOf(r.Context()), f.Scopes, f.Numbers, p.s.Now())
 	if f.Wrong, f.Field = fieldOf(err); f.Wrong != nil {
@@ -229,10 +187,6 @@ func (p *part) postRenew(w http.ResponseWriter, r *http.Request) error {
 	f, err := readForm(w, r)
 	if err != nil {
 		return err
-	}
-	if !p.proven(r) {
-		f.Wrong = service.SecondFactor
-		return p.showSystem(w, r, http.StatusForbidden, &f)
 	}
 	body, client := r.PathValue("edrpou"), r.PathValue("client")
 	reg, err := f.registration()
@@ -254,9 +208,6 @@ func (p *part) postGrant(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if !p.proven(r) {
-		return service.SecondFactor
-	}
 	body, client := r.PathValue("edrpou"), r.PathValue("client")
 	if err := p.let(r.Context(), body, client, accountOf(r.Context()), f.Scopes, f.Numbers, p.s.Now()); err != nil {
 		return err
@@ -268,9 +219,6 @@ func (p *part) postGrant(w http.ResponseWriter, r *http.Request) error {
 // action is a button that changes one thing and comes back to the page it was on.
 func (p *part) action(done string, do func(r *http.Request, body, client string, at time.Time) error) func(http.ResponseWriter, *http.Request) error {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		if !p.proven(r) {
-			return service.SecondFactor
-		}
 		body, client := r.PathValue("edrpou"), r.PathValue("client")
 		if err := do(r, body, client, p.s.Now()); err != nil {
 			return err

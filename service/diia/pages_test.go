@@ -3,7 +3,6 @@ package diia
 import (
 	"bytes"
 	"encoding/json"
-	"mime/multipart"
 	"net/http"
 	"net/url"
 	"strings"
@@ -49,22 +48,8 @@ func TestPages(t *testing.T) {
 	if _, a := w.ask(t, formOf(w.good(t))); a.Scope != "documents events" {
 		t.Errorf("the registered system: %+v", a)
 	}
-	// A file of keys instead of pasted ones.
-	var form bytes.Buffer
-	m := multipart.NewWriter(&form)
-	for k, v := range goodForm(t, "") {
-		for _, s := range v {
-			m.WriteField(k, s)
-		}
-	}
-	file, err := m.CreateFormFile("keyfile", "keys.pem")
-	if err != nil {
-		t.Fatal(err)
-	}
-	file.Write(pemOf(t, key.Public()))
-	m.Close()
-	if status, h, body := w.Do(admin, "POST", list+"/"+client, &form, "Content-Type", m.FormDataContentType()); status != 303 || !strings.Contains(h.Get("Location"), "done=changed") {
-		t.Errorf("change by file: %d %s", status, body)
+	if status, to, body := w.post(t, admin, list+"/"+client, goodForm(t, string(pemOf(t, key.Public())))); status != 303 || !strings.Contains(to, "done=changed") {
+		t.Errorf("change to keys in PEM: %d %s", status, body)
 	}
 	if status, to, _ := w.post(t, admin, list+"/"+client+"/stop", nil); status != 303 || !strings.HasSuffix(to, "done=stopped") {
 		t.Errorf("stop: %d %s", status, to)
@@ -164,8 +149,8 @@ func TestPagesRefused(t *testing.T) {
 	p := w.Role(service.BodyAdmin, w.Ministry)
 	p.SecondFactor = w.Now().Add(-service.SecondFactorTerm)
 	stale := w.As(p)
-	status, _, body := w.post(t, stale, list, goodForm(t, keys))
-	if status != 403 || !strings.Contains(body, `value="Дія"`) || !strings.Contains(body, "/login/passkey") {
+	status, _, body := w.Do(stale, "POST", list, strings.NewReader(goodForm(t, keys).Encode()), "Content-Type", "application/x-www-form-urlencoded", "Accept", "text/html")
+	if status != 403 || !bytes.Contains(body, []byte(`value="Дія"`)) || !bytes.Contains(body, []byte("/login/passkey")) {
 		t.Errorf("without a second factor: %d %s", status, body)
 	}
 	for _, path := range []string{"/bind", "/" + w.client, "/" + w.client + "/grant", "/" + w.client + "/stop", "/" + w.client + "/withdraw", "/" + w.client + "/events/1/resend"} {

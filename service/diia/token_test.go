@@ -264,7 +264,6 @@ func TestTokenEndsWithTheSystem(t *testing.T) {
 		t.Errorf("an assertion by the old key: %d, want 401", status)
 	}
 	w.key = fresh
-	bearer = w.bearer(t)
 	w.Advance(day - time.Minute)
 	if _, a := w.ask(t, formOf(w.good(t))); a.ExpiresIn != 60 {
 		t.Errorf("a token lives %d s, want 60: the system's term ends then", a.ExpiresIn)

@@ -4,13 +4,11 @@ import (
 	"context"
 	"encoding/base32"
 	"encoding/json"
-	"errors"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/posvid/posvid/hr"
-	"github.com/posvid/posvid/issuer"
 	"github.com/posvid/posvid/service"
 	"github.com/posvid/posvid/store"
 )
@@ -232,51 +230,27 @@ func details(tx *store.ServiceTx, s *system, body string, v *systemView) error {
 		})
 }
 
-// lookView is one look-up as the person sees it.
-type lookView struct {
-	At     time.Time
-	When   string
-	System string
-	Owner  string
-	Status docStatus
-}
-
-// Text is what was answered, in words.
-func (l lookView) Text(lang string) string { return l.Status.text(lang) }
-
-// looks lists who looked a post up, newest first.
-func (p *part) looks(ctx context.Context, body string, entitlement int64, limit int) (out []lookView, err error) {
+// looksOf lists who looked a post up, newest first, as its holder is told.
+func (p *part) looksOf(ctx context.Context, body string, entitlement int64, limit int) (out []service.Look, err error) {
+	lang := service.LangOf(ctx)
+	kind := "дані посвідчення"
+	if lang == "en" {
+		kind = "data of the ID"
+	}
 	err = p.s.Store.View(ctx, func(tx *store.ServiceTx) error {
 		out = nil
-		return tx.Rows(`SELECT l.at, s.name, s.owner, l.answer FROM system_looks l JOIN systems s ON s.id = l.system
-			WHERE l.body = $1 AND l.entitlement = $2 ORDER BY l.id DESC LIMIT $3`, []any{body, entitlement, limit}, func(scan func(...any) error) error {
+		return tx.Rows(`SELECT l.at, s.name, l.answer FROM system_looks l JOIN systems s ON s.id = l.system
+			WHERE l.body = $1 AND l.entitlement = $2 ORDER BY l.id DESC LIMIT $3`, []any{body, entitlement, max(limit, 0)}, func(scan func(...any) error) error {
 			var at int64
 			var answer int
-			var l lookView
-			if err := scan(&at, &l.System, &l.Owner, &answer); err != nil {
+			l := service.Look{Kind: kind}
+			if err := scan(&at, &l.Who, &answer); err != nil {
 				return err
 			}
-			l.At, l.Status = timeOf(at), docStatus(answer)
-			l.When = stampKyiv(l.At)
+			l.At, l.Answer = timeOf(at), docStatus(answer).text(lang)
 			out = append(out, l)
 			return nil
 		})
 	})
 	return out, err
-}
-
-// holderLooks lists the look-ups of every post of the holder who asks.
-func (p *part) holderLooks(ctx context.Context) (out []lookView, err error) {
-	for _, g := range service.PrincipalOf(ctx).Grants {
-		if g.Role != service.Holder || g.Entitlement == 0 {
-			continue
-		}
-		l, err := p.looks(ctx, g.Body, g.Entitlement, 200)
-		if err != nil && !errors.Is(err, issuer.ErrNotFound) {
-			return nil, err
-		}
-		out = append(out, l...)
-	}
-	slices.SortStableFunc(out, func(a, b lookView) int { return b.At.Compare(a.At) })
-	return out, nil
 }
