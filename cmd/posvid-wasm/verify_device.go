@@ -18,6 +18,7 @@ import (
 	"github.com/posvid/posvid/crypto/cose"
 	"github.com/posvid/posvid/crypto/keys"
 	"github.com/posvid/posvid/locale"
+	"github.com/posvid/posvid/qr"
 	"github.com/posvid/posvid/trust"
 	"github.com/posvid/posvid/verifier"
 )
@@ -68,6 +69,7 @@ type answer struct {
 	Shown       bool         `json:"shown,omitempty"`  // picture: it may be shown
 	Header      string       `json:"header,omitempty"` // sign
 	Online      *jsonOnline  `json:"online,omitempty"`
+	Symbol      *jsonSymbol  `json:"symbol,omitempty"` // challenge
 	Fault       *jsonFault   `json:"fault,omitempty"`  // the order was not carried out
 	Data        []byte       `json:"data,omitempty"`   // request: base64
 	Faults      []*jsonFault `json:"faults,omitempty"` // faults: what to show when this program does not answer, uk and en
@@ -174,7 +176,7 @@ func (d *device) do(text string, data []byte) (*answer, error) {
 	case "lang":
 		s.lang = locale.Pick(o.Lang)
 	case "challenge":
-		err = d.challenge(now)
+		out.Symbol, err = d.challenge(now)
 	case "ask":
 		s.ask(o.Plastic, now)
 	case "confirm":
@@ -296,15 +298,33 @@ func keyPrint(k keys.VerifierPublicKey) string {
 
 var errNoKey = errors.New("posvid-wasm: the page has given no key")
 
-func (d *device) challenge(now time.Time) error {
+// challenge makes a challenge and the symbol that the page draws.
+func (d *device) challenge(now time.Time) (*jsonSymbol, error) {
 	if d.signer == nil {
-		return checkpoint.ErrNotEnrolled
+		return nil, checkpoint.ErrNotEnrolled
 	}
 	text, c, err := d.state.NewChallenge(d.signer, now)
-	if err == nil {
-		d.screen.show(text, c)
+	if err != nil {
+		return nil, err
 	}
-	return err
+	s, err := qr.Encode(text)
+	if err != nil {
+		return nil, err
+	}
+	d.screen.show(text, c)
+	out := &jsonSymbol{Size: s.Size, Bits: make([]byte, (s.Size*s.Size+7)/8)}
+	for i := range s.Size * s.Size {
+		if s.Dark(i%s.Size, i/s.Size) {
+			out.Bits[i>>3] |= 0x80 >> (i & 7)
+		}
+	}
+	return out, nil
+}
+
+// jsonSymbol is a QR symbol row after row, one bit a module, the highest bit first; 1 is dark.
+type jsonSymbol struct {
+	Size int    `json:"size"`
+	Bits []byte `json:"bits"` // base64
 }
 
 // request makes the file by which this device asks to be admitted.

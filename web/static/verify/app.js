@@ -6,7 +6,7 @@ import { limited } from "/static/lib/api.js";
 import { drawSymbol } from "/static/lib/qr.js";
 import { QR_AND_EAN, ScanError, readPicture, useWorker } from "/static/lib/scan.js";
 import { el, language, saveLanguage } from "/static/lib/ui.js";
-import { Device } from "/verify/device.js";
+import { Device, TERM } from "/verify/device.js";
 import { allowSound, sign, strike } from "/verify/signs.js";
 
 useWorker("/verify/scan-worker.js");
@@ -336,8 +336,13 @@ function tellFault(fault) {
   onlineTimer = setTimeout(dropOnline, DWELL);
 }
 
-/** A reading: texts of one frame, file, scan or paste. */
-function reading(texts, source, unread = false) {
+/** A reading: texts of one frame, file, scan or paste. One that no program can judge shows that, and nothing else. */
+async function reading(texts, source, unread = false) {
+  for (let waited = 0; !device && waited < TERM; waited += 50) await new Promise((resolve) => setTimeout(resolve, 50));
+  if (!device) {
+    showFault();
+    return null;
+  }
   restarts = 0;
   return order("reading", { texts, source, unread, network: navigator.onLine });
 }
@@ -401,7 +406,7 @@ async function look() {
   const fact = (name, value) => value && facts.append(el("dt", {}, name), el("dd", {}, value));
   fact(t("Відбиток кореневого ключа", "Fingerprint of the root"), h.pinned);
   fact(t("Набір довіри діє до", "The trust bundle ends"), h.expires);
-  fact(t("Найбільший вік даних", "Greatest age of the data"), h.limit);
+  fact(t("Дані не старші за", "Data not older than"), h.limit);
   fact(t("Перевіряльник", "Verifier"), h.verifier ? `${h.name} (${h.verifier})` : t("не допущено", "not admitted"));
   fact(t("Допуск до", "Admitted until"), h.until);
   fact(t("Відбиток ключа цього пристрою", "Fingerprint of this device's key"), h.key);

@@ -18,6 +18,7 @@ const ASSETS = [
   "/verify/icon-192.png",
   "/verify/icon-512.png",
   "/static/app.css",
+  "/static/lib/api.js",
   "/static/lib/ui.js",
   "/static/lib/db.js",
   "/static/lib/qr.js",

@@ -1,7 +1,7 @@
 // The verifier, beside the page: the page can end it when it hangs. Everything is decided by Go (cmd/posvid-wasm); here its storage
 // and its keys are brought to it. docs/spec/verifier-page.md, Section 3 has the messages.
 
-import { start, symbolOf } from "/static/lib/wasm.js";
+import { start } from "/static/lib/wasm.js";
 import { done, openDatabase, transact } from "/static/lib/db.js";
 
 const FILES = "files";
@@ -75,8 +75,6 @@ const tasks = {
   keys: () => useKeys(true),
   async order({ order, data }) {
     const answer = JSON.parse(await device.call(JSON.stringify(order), data ?? null));
-    const challenge = answer.screen && answer.screen.challenge;
-    if (challenge && order.op === "challenge") answer.symbol = symbolOf(challenge.text);
     return answer;
   },
 };
