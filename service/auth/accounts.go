@@ -461,13 +461,6 @@ func (p *part) resetPasskeys(w http.ResponseWriter, r *http.Request) error {
 		if err := onlyHere(a, body); err != nil {
 			return err
 		}
-		n, err := tx.Exec("DELETE FROM passkeys WHERE account = $1", a.ID)
-		if err != nil {
-			return err
-		}
-		if err := service.EndSessions(tx, a.ID, now.Add(time.Second)); err != nil {
-			return err
-		}
-		return record(tx, p.Store, change{At: now, By: by, Account: a.ID, What: changePasskeysReset, Body: body, Number: n})
+		return dropPasskeys(tx, p.Store, a.ID, by, body, now)
 	})
 }

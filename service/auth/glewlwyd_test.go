@@ -271,7 +271,7 @@ func TestOIDCAgainstGlewlwyd(t *testing.T) {
 		t.Fatalf("%d, want 303", status)
 	}
 	refused("replayed", c, "one", q)
-	c, q = fresh("one")
+	_, q = fresh("one")
 	later, again := fresh("one")
 	again.Set("code", q.Get("code")) // the code was given for another challenge
 	refused("code of another log-in", later, "one", again)

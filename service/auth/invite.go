@@ -184,17 +184,8 @@ func (p *part) checkOperator(ctx context.Context, tx *store.ServiceTx, v Invitat
 	if err != nil {
 		return err
 	}
-	want := issuer.RoleRegistrar
-	if v.Role == service.Approver {
-		want = issuer.RoleApprover
-	}
-	ops, err := body.Register.Operators(ctx)
-	if err != nil {
+	if err := CheckOperator(ctx, body.Register, v.Role, v.Operator); err != nil {
 		return err
-	}
-	i := slices.IndexFunc(ops, func(o issuer.Operator) bool { return o.ID == v.Operator })
-	if i < 0 || !ops[i].Active() || !ops[i].Roles.Has(want) {
-		return WrongOperator.Because(fmt.Errorf("auth: operator %d is not an active %s", v.Operator, want))
 	}
 	var other int64
 	err = tx.Row("SELECT account FROM grants JOIN accounts ON accounts.id = grants.account WHERE body = $1 AND operator = $2 AND account <> $3 AND disabled = 0",
@@ -206,4 +197,45 @@ func (p *part) checkOperator(ctx context.Context, tx *store.ServiceTx, v Invitat
 		return err
 	}
 	return WrongOperator.Because(fmt.Errorf("auth: operator %d is account %d's", v.Operator, other))
+}
+
+// CheckOperator refuses an operator whom a body's register does not know as an active registrar or approver. Error: WrongOperator.
+func CheckOperator(ctx context.Context, register *issuer.Register, role service.Role, operator int64) error {
+	want := issuer.RoleRegistrar
+	if role == service.Approver {
+		want = issuer.RoleApprover
+	}
+	ops, err := register.Operators(ctx)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(ops, func(o issuer.Operator) bool { return o.ID == operator })
+	if i < 0 || !ops[i].Active() || !ops[i].Roles.Has(want) {
+		return WrongOperator.Because(fmt.Errorf("auth: operator %d is not an active %s", operator, want))
+	}
+	return nil
+}
+
+// ResetPasskeys takes all passkeys of an account away, ends its sessions, and answers the code of an invitation with which that
+// account, and no other, may add a first one again. by is the account that does it, 0 a command on the host. Error: UnknownAccount.
+func ResetPasskeys(ctx context.Context, s *store.Service, account, by int64, at time.Time) (code string, err error) {
+	err = s.Update(ctx, func(tx *store.ServiceTx) error {
+		if err := dropPasskeys(tx, s, account, by, "", at); err != nil {
+			return err
+		}
+		code, _, err = makeInvitation(tx, s, Invitation{Account: account, By: by}, at)
+		return err
+	})
+	return code, err
+}
+
+func dropPasskeys(tx *store.ServiceTx, s *store.Service, account, by int64, body string, at time.Time) error {
+	n, err := tx.Exec("DELETE FROM passkeys WHERE account = $1", account)
+	if err != nil {
+		return err
+	}
+	if err := service.EndSessions(tx, account, at.Add(time.Second)); err != nil {
+		return err
+	}
+	return record(tx, s, change{At: at, By: by, Account: account, What: changePasskeysReset, Body: body, Number: n})
 }
