@@ -69,6 +69,9 @@ func (u *JournalUpload) purpose() string {
 	return fmt.Sprintf("journal upload v1 %s %d %d %d %d %d", u.Body, u.Verifier, u.To, u.First, u.Last, u.Events)
 }
 
+// uploadEvents is maxUploadEvents; a test lowers it.
+var uploadEvents = maxUploadEvents
+
 // errEnough ends an export when an upload is full.
 var errEnough = errors.New("checkpoint: upload is full")
 
@@ -87,7 +90,7 @@ func (s *State) SealJournal(k keys.VerifierPrivateKey, after uint64, at time.Tim
 	json := jsonWriter(&lines)
 	_, err = s.ExportJournal(k, ExportOptions{after: after, each: func(number uint64, e exportedEvent) error {
 		switch {
-		case u.Events == maxUploadEvents || lines.Len() > maxUploadPlain:
+		case u.Events == uploadEvents || lines.Len() > maxUploadPlain:
 			return errEnough
 		case u.Events == 0:
 			u.First = number

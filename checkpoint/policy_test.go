@@ -433,15 +433,14 @@ func TestSealJournal(t *testing.T) {
 
 // CPA-50: an upload has its bounds, and the next one goes on where it ended.
 func TestUploadsAreBounded(t *testing.T) {
-	if testing.Short() {
-		t.Skip("short mode: writes two thousand events")
-	}
+	uploadEvents = 10
+	defer func() { uploadEvents = maxUploadEvents }()
 	w, s, k, _, n := centred(t)
 	at := after(n)
 	p := gatePolicy(n, 1)
 	p.JournalTo = 78
 	must[PolicyReport](t)(s.InstallPolicy(w.policy(p), at))
-	write(t, s, w.seenAt(s, n, at), maxUploadEvents+3)
+	write(t, s, w.seenAt(s, n, at), uploadEvents+3)
 	from, total := uint64(0), 0
 	for {
 		data := must[[]byte](t)(s.SealJournal(k, from, at))
@@ -454,7 +453,7 @@ func TestUploadsAreBounded(t *testing.T) {
 		}
 		from, total = u.Last, total+u.Events
 	}
-	if total != maxUploadEvents+3 {
+	if total != uploadEvents+3 {
 		t.Errorf("%d events in all uploads", total)
 	}
 }
