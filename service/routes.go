@@ -46,6 +46,7 @@ func (s *Server) start(w http.ResponseWriter, r *http.Request) error {
 	v := StartView{Bodies: s.Bodies, Links: []StartLink{
 		{"/wallet/", "Гаманець: моє посвідчення", "Wallet: my ID"},
 		{"/verify/", "Перевірити посвідчення", "Verify an ID"},
+		{"/stop", "Загубили телефон? Зупинити посвідчення", "Lost the phone? Stop the ID"},
 	}}
 	p := PrincipalOf(r.Context())
 	if p.Kind != Account {
@@ -58,6 +59,9 @@ func (s *Server) start(w http.ResponseWriter, r *http.Request) error {
 				break
 			}
 		}
+	}
+	if slices.ContainsFunc(p.Grants, func(g Grant) bool { return g.Role == Holder }) {
+		v.Links = append(v.Links, StartLink{"/holder/", "Мої посвідчення", "My IDs"})
 	}
 	if p.Has(TrustOperator, "") {
 		v.Links = append(v.Links, StartLink{"/operator/", "Технічний адміністратор", "Trust operator"})

@@ -45,7 +45,7 @@ const (
 	idleTime    = 60 * time.Second // of a connection between requests
 	stopTime    = 20 * time.Second // for requests that are under way when the service is told to stop
 	connections = 4096             // open at once
-	followTime  = 10 * time.Second // between looks for a bundle that another command installed
+	followTime  = 2 * time.Second // between looks for a bundle that another command installed
 	maxLogin    = 64 << 10         // bytes of the configuration of log-in
 )
 
