@@ -110,7 +110,7 @@ func (p *part) mine(ctx context.Context, b *service.Body, thumb [32]byte, number
 				continue
 			}
 		}
-		if one.State == issuer.StateIssued || one.State == issuer.StateSuspended {
+		if one.State.Live() {
 			live = append(live, one)
 		} else {
 			ended = append(ended, one)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/posvid/posvid/issuer"
 	"github.com/posvid/posvid/service"
@@ -100,6 +101,7 @@ func (p *part) asker(ctx context.Context, place string) (issuer.OnlineVerifier, 
 		if v.Place == "" {
 			v.Place = caller.Name
 		}
+		v.Name, v.Body, v.Place = clip(v.Name), clip(v.Body), clip(v.Place)
 		return v, nil
 	case service.Account:
 		for _, g := range caller.Grants {
@@ -113,6 +115,7 @@ func (p *part) asker(ctx context.Context, place string) (issuer.OnlineVerifier, 
 			if place == "" {
 				return issuer.OnlineVerifier{}, WantVerifier
 			}
+			v.Name, v.Body, v.Place = clip(v.Name), clip(v.Body), clip(v.Place)
 			return v, nil
 		}
 	}
@@ -121,6 +124,19 @@ func (p *part) asker(ctx context.Context, place string) (issuer.OnlineVerifier, 
 		source = "unknown"
 	}
 	return issuer.OnlineVerifier{Source: source}, nil
+}
+
+// clip cuts a text to what the list of checks holds, 200 bytes: names of bodies may be longer.
+func clip(s string) string {
+	const most = 200
+	if len(s) <= most {
+		return s
+	}
+	s = s[:most-len("…")]
+	for len(s) > 0 && !utf8.ValidString(s) { // at most the three bytes of a cut letter
+		s = s[:len(s)-1]
+	}
+	return s + "…"
 }
 
 // check asks the bodies about a code and answers as much as the caller may know.

@@ -199,6 +199,25 @@ func TestCheckRefused(t *testing.T) {
 	}
 }
 
+// TestLongNames has a body with a name longer than the list of checks holds.
+func TestLongNames(t *testing.T) {
+	long := strings.Repeat("Департамент ", 30)
+	w := started(t, func(c *service.Config) { c.Bodies[1].Name = long })
+	h := w.Ministry.Holders["issued"]
+	if a := checked(t, w, guard(w), map[string]any{"code": madeCode(t, w, h).Link, "place": strings.Repeat("ї", 100)}); !a.Valid {
+		t.Errorf("%+v", a)
+	}
+	lines, err := w.Ministry.Body.Online.Checks(t.Context(), h.Row, 0, 1)
+	if err != nil || len(lines) != 1 || !strings.HasSuffix(lines[0].By.Body, "…") || !strings.HasPrefix(long, strings.TrimSuffix(lines[0].By.Body, "…")) || len(lines[0].By.Body) < 190 {
+		t.Errorf("%+v, %v", lines, err)
+	}
+	for in, want := range map[string]int{"": 0, strings.Repeat("x", 200): 200, strings.Repeat("x", 201): 200, strings.Repeat("ї", 101): 199, strings.Repeat("𝒳", 60): 199, "\xff" + strings.Repeat("x", 300): len("…")} {
+		if got := clip(in); len(got) != want {
+			t.Errorf("%d bytes: %d, want %d", len(in), len(got), want)
+		}
+	}
+}
+
 // TestCheckAmongBodies finds the body by link and by digits, and asks no other.
 func TestCheckAmongBodies(t *testing.T) {
 	w := started(t)

@@ -339,7 +339,8 @@ func (p *part) delivery(ctx context.Context, in *deliveryIn) (*deliveryOut, erro
 		if state == "" {
 			continue
 		}
-		covered[id.Entitlement] = covered[id.Entitlement] || id.State == issuer.StateIssued || id.State == issuer.StateSuspended
+		// A key that was revoked is never issued to again: nothing is waited for.
+		covered[id.Entitlement] = covered[id.Entitlement] || id.State.Live() || id.State == issuer.StateRevoked
 		name, err := p.publicID(b, id.ID)
 		if err != nil {
 			return nil, err
@@ -400,9 +401,10 @@ func stateAt(id issuer.ID, at time.Time) string {
 // is when the newest tokens of each issued ID were made.
 func (p *part) due(ctx context.Context, b *service.Body, has issuer.HolderIDs, at time.Time) (due []int64, newest map[int64]time.Time, err error) {
 	newest = map[int64]time.Time{}
-	live := map[int64]issuer.ID{}
+	live, revoked := map[int64]issuer.ID{}, map[int64]bool{}
 	for _, id := range has.IDs {
-		if id.State != issuer.StateIssued && id.State != issuer.StateSuspended {
+		revoked[id.Entitlement] = revoked[id.Entitlement] || id.State == issuer.StateRevoked
+		if !id.State.Live() {
 			continue
 		}
 		live[id.Entitlement] = id
@@ -415,7 +417,7 @@ func (p *part) due(ctx context.Context, b *service.Body, has issuer.HolderIDs, a
 	for _, e := range has.Enrolled {
 		id, ok := live[e]
 		switch {
-		case !ok, id.State == issuer.StateIssued && !at.Before(newest[id.ID].Add(b.Body.Profile().RenewAfter)):
+		case !ok && !revoked[e], id.State == issuer.StateIssued && !at.Before(newest[id.ID].Add(b.Body.Profile().RenewAfter)):
 			due = append(due, e)
 		}
 	}
@@ -459,7 +461,7 @@ func (p *part) withdraw(ctx context.Context, in *withdrawIn) (*withdrawOut, erro
 	if err != nil {
 		return nil, err
 	}
-	if id.State != issuer.StateIssued && id.State != issuer.StateSuspended {
+	if !id.State.Live() {
 		return nil, NotIssued
 	}
 	out := &withdrawOut{}

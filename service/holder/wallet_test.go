@@ -253,7 +253,7 @@ func TestDeliveryStates(t *testing.T) {
 	for part, want := range map[string]string{"suspended": "suspended", "revoked": "revoked"} {
 		h := w.Ministry.Holders[part]
 		d := asked(t, w, h.Key, w.Ministry, "")
-		if len(d.IDs) != 1 || d.IDs[0].State != want || len(d.IDs[0].Delivery) != 0 || d.IDs[0].Since.IsZero() {
+		if len(d.IDs) != 1 || d.IDs[0].State != want || len(d.IDs[0].Delivery) != 0 || d.IDs[0].Since.IsZero() || d.Waiting != 0 {
 			t.Errorf("%s: %+v", part, d)
 		}
 	}
