@@ -10,6 +10,7 @@ import { CodeFrame, Awake } from "/wallet/code.js";
 
 const STEP = 30_000; // milliseconds that a code is shown
 const SYNC = 15 * 60_000; // milliseconds between two looks for news while the page is open
+const LOOK = 5_000; // milliseconds between two looks at what time alone changes: an ID begins, ends, is about to
 const CLOCK = 30; // seconds of difference that a holder is told of
 const ONLINE = 180; // seconds of a one-time code
 
@@ -36,6 +37,7 @@ const app = {
   question: null,
   update: false,
   install: null, // the browser's install prompt
+  offline: false, // the page opens without a network
   kept: null, // whether the browser promised to keep the data
   timers: [],
 };
@@ -140,12 +142,12 @@ function leave() {
 
 function menu(name) {
   const item = (hash, text) => el("a", { href: `#${hash}`, "aria-current": name === hash ? "page" : null }, text);
-  document.getElementById("nav").setAttribute("aria-label", app.lang === "en" ? "Menu" : "Меню");
-  document.getElementById("nav").replaceChildren(
-    item("stop", T("menuStop")),
-    item("about", T("menuAbout")),
-    el("button", { type: "button", lang: app.lang === "en" ? "uk" : "en", on: { click: switchLanguage } }, T("language")),
-  );
+  const nav = document.getElementById("nav");
+  nav.setAttribute("aria-label", app.lang === "en" ? "Menu" : "Меню");
+  nav.replaceChildren(item("", T("menuHome")), item("stop", T("menuStop")), item("about", T("menuAbout")));
+  const button = document.getElementById("lang");
+  button.textContent = T("language");
+  button.lang = app.lang === "en" ? "uk" : "en";
 }
 
 function switchLanguage() {
@@ -156,7 +158,6 @@ function switchLanguage() {
   address.searchParams.delete("lang");
   history.replaceState(null, "", address);
   render();
-  document.querySelector("#nav button").focus();
 }
 
 const notice = (kind, ...content) => el("div", { class: `notice ${kind}` }, content);
@@ -209,6 +210,7 @@ function home() {
     id.state === "issued" ? codeSection(id) : stateSection(id),
     id.state === "issued" && id.soon ? notice("warn", el("p", {}, T("soon", { t: dateUA(id.expires_at) }))) : null,
     person(id),
+    id.state === "issued" ? hints() : null,
     actions(id),
     facts(id),
     refreshRow(),
@@ -273,12 +275,15 @@ function codeSection(id) {
     left,
     trouble,
     faces.length > 1 ? faceSwitch(frame) : null,
-    el("p", { class: "hint" }, T("codeBright")),
   );
 }
 
+/** What the chosen face shows, and what helps a camera. */
+function hints() {
+  return el("div", {}, el("p", { class: "hint", id: "face-hint" }, T(app.face === "full" ? "faceFullHint" : "faceCheckHint")), el("p", { class: "hint" }, T("codeBright")));
+}
+
 function faceSwitch(frame) {
-  const hint = el("p", { class: "hint", id: "face-hint" }, T(app.face === "full" ? "faceFullHint" : "faceCheckHint"));
   const option = (face, text) =>
     el(
       "label",
@@ -292,14 +297,14 @@ function faceSwitch(frame) {
         on: {
           change: () => {
             app.face = face;
-            hint.textContent = T(face === "full" ? "faceFullHint" : "faceCheckHint");
+            document.getElementById("face-hint").textContent = T(face === "full" ? "faceFullHint" : "faceCheckHint");
             frame.renew();
           },
         },
       }),
       el("span", {}, text),
     );
-  return [el("fieldset", { class: "faces" }, el("legend", { class: "visually-hidden" }, T("faces")), option("check", T("faceCheck")), option("full", T("faceFull"))), hint];
+  return el("fieldset", { class: "faces" }, el("legend", { class: "visually-hidden" }, T("faces")), option("check", T("faceCheck")), option("full", T("faceFull")));
 }
 
 const photos = [];
@@ -414,6 +419,14 @@ async function refresh(spoken = false) {
   if (spoken) say(kind, text);
   // The page is drawn again only when it says something new: a form in it is not to be lost, nor a code to blink.
   if (spoken || (["", "about"].includes(route()) && JSON.stringify(app.view) !== before)) render();
+}
+
+/** Draws the code's page again when time has changed what it says. */
+async function passing() {
+  if (document.hidden || !app.view || app.refreshing || app.damage || route() !== "") return;
+  const before = JSON.stringify(app.view);
+  await look().catch(() => {});
+  if (JSON.stringify(app.view) !== before && route() === "") render();
 }
 
 // ---------------------------------------------------------------- welcome and enrolment
@@ -918,6 +931,7 @@ function about() {
       row(T("aboutBundle"), v.bundle ? T("aboutBundleText", { n: v.bundle.number, t: T("kyiv", { t: minuteUA(v.bundle.issued_at) }) }) : "—"),
       row(T("aboutClock"), c ? T("aboutClockText", { n: seconds(c.offset_ms), e: seconds(c.error_ms), t: minuteUA(c.at) }) : T("aboutClockNone")),
       row(T("aboutSynced"), v.synced ? T("kyiv", { t: minuteUA(v.synced) }) : "—"),
+      row(T("aboutOffline"), T(app.offline ? "offlineReady" : "offlineNot")),
       row(T("aboutStorage"), app.kept === null ? "—" : T(app.kept ? "storageKept" : "storageNot")),
     ),
   );
@@ -1027,6 +1041,8 @@ async function worker() {
       if (data && data.type === "changed") reopen();
     });
     await navigator.serviceWorker.ready;
+    app.offline = Boolean(await (await caches.open("posvid-wallet")).match("/current"));
+    if (route() === "about") render();
     const active = registration.active;
     if (active && navigator.onLine) active.postMessage({ type: "check" });
     if (registration.periodicSync) {
@@ -1084,6 +1100,7 @@ if (!document.documentElement.hasAttribute("data-old")) {
   app.lang = language();
   speak(app.lang);
   document.documentElement.lang = app.lang;
+  document.getElementById("lang").addEventListener("click", switchLanguage);
   addEventListener("hashchange", () => render(true));
   addEventListener("online", () => refresh());
   addEventListener("beforeinstallprompt", (e) => {
@@ -1097,6 +1114,7 @@ if (!document.documentElement.hasAttribute("data-old")) {
   setInterval(() => {
     if (!document.hidden) refresh();
   }, SYNC);
+  setInterval(passing, LOOK);
   if (other) {
     other.onmessage = ({ data }) => {
       if (data !== app.seq) reopen();

@@ -1,6 +1,7 @@
 // The wallet without a network. All files of one version are kept together in one cache; the page is served from one version
 // alone, and a newer one takes its place as a whole when no page of the older is open, or when the holder says so.
 
+// Build __ASSETS__: another build is another worker, which brings its files at once.
 importScripts("/static/dist/wasm_exec.js");
 
 const PAGE = "/wallet/";
@@ -27,8 +28,9 @@ const FILES = [
   "/static/lib/wasm.js",
   "/static/dist/wasm_exec.js",
   "/static/dist/posvid.wasm",
-  "/static/vendor/zxing/reader.js",
-  "/static/vendor/zxing/zxing_reader.wasm",
+  "/static/vendor/zxing/reader/index.js",
+  "/static/vendor/zxing/reader/zxing_reader.wasm",
+  "/static/vendor/zxing/share.js",
 ];
 const PREFIX = "posvid-wallet-";
 const POINTER = "posvid-wallet"; // a cache with the names of the current and the next version
