@@ -54,11 +54,11 @@ func TestBucketsAreBounded(t *testing.T) {
 // SRV-17
 func TestScrub(t *testing.T) {
 	for text, want := range map[string]string{
-		"": "",
-		"store: row 42 of 0289340124 is locked":      "store: row 42 of # is locked",
-		"1234567":                                    "1234567",
-		"12345678":                                   "#",
-		"a 19071203-04027 b":                         "a #-04027 b",
+		"":                                      "",
+		"store: row 42 of 0289340124 is locked": "store: row 42 of # is locked",
+		"1234567":                               "1234567",
+		"12345678":                              "#",
+		"a 19071203-04027 b":                    "a #-04027 b",
 		"name Вигаданець Зразок: no":                 "name … …: no",
 		"line\nbreak\x00\x1b[31m":                    "line…break…[31m",
 		"\xff\xfe":                                   "…",

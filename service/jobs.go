@@ -33,8 +33,10 @@ func (s *Server) Run(ctx context.Context) error {
 	var wait sync.WaitGroup
 	for _, j := range s.jobs {
 		wait.Go(func() {
-			for {
-				s.work(ctx, j)
+			for first := true; ; first = false {
+				if !first || !j.late {
+					s.work(ctx, j)
+				}
 				select {
 				case <-ctx.Done():
 					return

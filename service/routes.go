@@ -39,7 +39,7 @@ func (s *Server) frameRoutes() {
 	s.Page(readyRoute, Access{Public: true}, s.readyz)
 	s.Page("GET /api/openapi.json", Access{Public: true}, s.openAPI)
 	s.Every("sessions", 10*time.Minute, s.sweepSessions)
-	s.Every("publish-regularly", time.Hour, s.Trust.Publish)
+	s.jobs = append(s.jobs, job{name: "publish-regularly", every: time.Hour, run: s.Trust.Publish, late: true}) // whoever serves publishes before it does
 }
 
 func (s *Server) start(w http.ResponseWriter, r *http.Request) error {

@@ -105,6 +105,7 @@ type job struct {
 	name  string
 	every time.Duration
 	run   func(ctx context.Context, at time.Time) error
+	late  bool // not at the start
 }
 
 // New makes a server without routes.
@@ -149,7 +150,7 @@ func (s *Server) AddAuthenticator(a Authenticator) { s.authenticators = append(s
 
 // Every repeats a job while Run runs: once at the start, then at most once in each period. Its errors are logged and counted by name.
 func (s *Server) Every(name string, period time.Duration, run func(ctx context.Context, at time.Time) error) {
-	s.jobs = append(s.jobs, job{name, period, run})
+	s.jobs = append(s.jobs, job{name: name, every: period, run: run})
 }
 
 // Routes lists every route added so far.

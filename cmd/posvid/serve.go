@@ -45,7 +45,7 @@ const (
 	idleTime    = 60 * time.Second // of a connection between requests
 	stopTime    = 20 * time.Second // for requests that are under way when the service is told to stop
 	connections = 4096             // open at once
-	followTime  = 2 * time.Second // between looks for a bundle that another command installed
+	followTime  = 2 * time.Second  // between looks for a bundle that another command installed
 	maxLogin    = 64 << 10         // bytes of the configuration of log-in
 )
 
@@ -428,10 +428,8 @@ func (h *host) serve(ctx context.Context, f *serveFlags, listener net.Listener) 
 		scheme = "https"
 	}
 	// A bundle that is fresh from the start: what ran out while the service was down is in it.
-	if h.trust.operator != nil {
-		if err := h.trust.Publish(ctx, h.env.Now()); err != nil {
-			h.log.Error("publish", "cause", err.Error())
-		}
+	if err := h.trust.Publish(ctx, h.env.Now()); err != nil {
+		h.log.Error("publish", "cause", err.Error())
 	}
 	jobs, stopJobs := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopJobs()
