@@ -286,7 +286,7 @@ func (p *part) resend(ctx context.Context, body, client string, event int64, acc
 	})
 }
 
-// purge forgets what has served its time, and sends parked events once a day.
+// purge forgets what has served its time, gives up what has waited for seven days, and sends parked events once a day.
 func (p *part) purge(ctx context.Context, at time.Time) error {
 	return p.s.Store.Update(ctx, func(tx *store.ServiceTx) error {
 		now := at.Unix()
@@ -298,6 +298,9 @@ func (p *part) purge(ctx context.Context, at time.Time) error {
 			{`DELETE FROM system_jtis WHERE expires <= $1`, []any{now}},
 			{`DELETE FROM system_photos WHERE expires <= $1`, []any{now}},
 			{`DELETE FROM system_seen WHERE expires <= $1`, []any{now}},
+			{`UPDATE system_events SET state = 3, closed = $1, why = CASE why WHEN '' THEN 'down' ELSE why END WHERE state = 0 AND since <= $2
+				AND system IN (SELECT id FROM systems WHERE webhook <> '')`, []any{now, at.Add(-eventLife).Unix()}},
+			{`DELETE FROM system_events WHERE state = 0 AND at <= $1 AND system IN (SELECT id FROM systems WHERE webhook = '')`, []any{at.Add(-eventKept).Unix()}},
 			{`DELETE FROM system_events WHERE state <> 0 AND at <= $1`, []any{at.Add(-eventKept).Unix()}},
 			{`UPDATE system_events SET state = 0, since = $1, tries = 0 WHERE state = 2 AND next <= $1`, []any{now}},
 			{`DELETE FROM system_looks WHERE at < $1`, []any{keptFrom(at).Unix()}},

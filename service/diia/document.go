@@ -433,12 +433,12 @@ func (p *part) photo(ctx context.Context, in *photoInput) (*photoOutput, error) 
 func (p *part) mountDocuments() {
 	access := service.Access{Kinds: []service.Kind{service.System}, Scope: scopeDocuments}
 	service.Operation(p.s, access, huma.Operation{
-		OperationID: "system-documents", Method: http.MethodPost, Path: "/api/v1/systems/documents", Tags: []string{"systems"}, MaxBodyBytes: maxQuery,
+		OperationID: "system-documents", Method: http.MethodPost, Path: "/api/v1/systems/documents", Security: security(scopeDocuments), Tags: []string{"systems"}, MaxBodyBytes: maxQuery,
 		Summary:     "Read the service IDs of a person",
 		Description: "The person is named by one of rnokpp, unzr and staff, in the body edrpou that granted the scope documents. Every look-up is listed for the person.",
 	}, p.documents)
 	service.Operation(p.s, access, huma.Operation{
-		OperationID: "system-photo", Method: http.MethodGet, Path: "/api/v1/systems/photos/{reference}", Tags: []string{"systems"},
+		OperationID: "system-photo", Method: http.MethodGet, Path: "/api/v1/systems/photos/{reference}", Security: security(scopeDocuments), Tags: []string{"systems"},
 		Summary: "Read the portrait that a document refers to",
 	}, p.photo)
 }

@@ -654,11 +654,11 @@ func (p *part) unpark(ctx context.Context, in *unparkInput) (*unparkOutput, erro
 func (p *part) mountEvents() {
 	access := service.Access{Kinds: []service.Kind{service.System}, Scope: scopeEvents}
 	service.Operation(p.s, access, huma.Operation{
-		OperationID: "system-events", Method: http.MethodGet, Path: "/api/v1/systems/events", Tags: []string{"systems"},
+		OperationID: "system-events", Method: http.MethodGet, Path: "/api/v1/systems/events", Security: security(scopeEvents), Tags: []string{"systems"},
 		Summary: "Read events in order", Description: "For systems without a webhook, and for making sure that none was missed.",
 	}, p.pull)
 	service.Operation(p.s, access, huma.Operation{
-		OperationID: "system-unpark", Method: http.MethodPost, Path: "/api/v1/systems/events/unpark", Tags: []string{"systems"}, MaxBodyBytes: maxQuery,
+		OperationID: "system-unpark", Method: http.MethodPost, Path: "/api/v1/systems/events/unpark", Security: security(scopeEvents), Tags: []string{"systems"}, MaxBodyBytes: maxQuery,
 		Summary: "Send the parked events of a person again", Description: "When a person whom the system did not know has got an account there.",
 	}, p.unpark)
 }

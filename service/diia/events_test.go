@@ -538,6 +538,63 @@ func TestDeadLetters(t *testing.T) {
 	}
 }
 
+// What has waited for seven days is given up whether it was its turn or not.
+func TestGivenUp(t *testing.T) {
+	w, r := eventWorld(t)
+	r.set(status(503, ""))
+	w.run(t)
+	w.Advance(eventLife)
+	if err := w.p.purge(bg, w.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if n := w.count(t, `SELECT count(*) FROM system_events WHERE state = 3 AND why <> ''`); n != 3 {
+		t.Errorf("%d dead, want 3", n)
+	}
+}
+
+// While a grant rests nobody listens; what happened meanwhile is told when it counts again.
+func TestEventsOfAGap(t *testing.T) {
+	w, r := eventWorld(t)
+	w.run(t)
+	r.take()
+	let := func(scopes ...string) {
+		t.Helper()
+		if err := w.p.let(bg, w.Ministry.EDRPOU, w.client, 1, scopes, false, w.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	let(scopeVerify)
+	w.register(t, w.Ministry, "", false, publicSet(t, newKey(t)), scopeEvents) // somebody else listens, and moves the cursor
+	if err := w.Ministry.Body.Body.Revoke(bg, w.Ministry.Holders["issued"].Row, w.change(issuer.GroundDismissal, "1-к")); err != nil {
+		t.Fatal(err)
+	}
+	w.run(t)
+	if n := len(r.take()); n != 0 {
+		t.Errorf("%d events without the scope", n)
+	}
+	let(scopeEvents)
+	w.run(t)
+	if got := statuses(r.take()); !slices.Equal(got, []string{"DISMISSED"}) {
+		t.Errorf("granted again: %v, want the one change", got)
+	}
+	// The same after the system's term had passed and was prolonged.
+	w.Advance(366 * day)
+	if err := w.Ministry.Body.Body.Revoke(bg, w.Ministry.Holders["second"].Row, w.change(issuer.GroundWithdrawn, "")); err != nil {
+		t.Fatal(err)
+	}
+	w.run(t)
+	if n := len(r.take()); n != 0 {
+		t.Errorf("%d events after the term", n)
+	}
+	if err := w.p.renew(bg, w.Ministry.EDRPOU, w.client, 1, registration{name: "Дія", keys: publicSet(t, w.key), webhook: r.URL + "/events", scopes: allScopes, until: w.Now().Add(day)}, w.Now()); err != nil {
+		t.Fatal(err)
+	}
+	w.run(t)
+	if got := statuses(r.take()); !slices.Equal(got, []string{"office.identifier.removed"}) {
+		t.Errorf("prolonged: %v, want the one change", got)
+	}
+}
+
 // The grant is asked for at the moment of sending.
 func TestNothingIsSentWithoutAGrant(t *testing.T) {
 	w, r := eventWorld(t)

@@ -40,5 +40,5 @@ const (
 	asksPerMinute    = 600
 	missesPerHour    = 300
 	refusalsPerHour  = 30
-	assertionsPerSec = 50 // signatures of assertions checked for everybody together
+	assertionsPerSec = 1000 // signatures of assertions checked for everybody together
 )

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/posvid/posvid/service"
@@ -50,6 +51,7 @@ func mount(s *service.Server) (*part, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.describe()
 	s.AddAuthenticator(p.authenticate)
 	s.AddLooks(p.looksOf)
 	p.mountToken()
@@ -83,6 +85,25 @@ func newPart(s *service.Server) (*part, error) {
 		p.index[b.EDRPOU] = &keyIndex{}
 	}
 	return p, s.Metrics.Register(p.deliveries)
+}
+
+// securityScheme is the name of the tokens in the description of the API.
+const securityScheme = "system"
+
+// describe says in OpenAPI how systems get their tokens, so that clients can be generated.
+func (p *part) describe() {
+	c := p.s.API.OpenAPI().Components
+	if c.SecuritySchemes == nil {
+		c.SecuritySchemes = map[string]*huma.SecurityScheme{}
+	}
+	c.SecuritySchemes[securityScheme] = &huma.SecurityScheme{Type: "oauth2", Description: "private_key_jwt (RFC 7523), ES256 or RS256; tokens are opaque and live ten minutes",
+		Flows: &huma.OAuthFlows{ClientCredentials: &huma.OAuthFlow{TokenURL: tokenPath, Scopes: map[string]string{
+			scopeDocuments: "read a document by person", scopeVerify: "check a scanned code", scopeEnrolments: "hand in a proof of possession", scopeEvents: "learn changes of state"}}}}
+}
+
+// security is what an operation for systems asks for.
+func security(scope string) []map[string][]string {
+	return []map[string][]string{{securityScheme: {scope}}}
 }
 
 // count counts an attempt.

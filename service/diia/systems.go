@@ -307,10 +307,23 @@ func (p *part) register(ctx context.Context, body string, account int64, r regis
 	})
 }
 
+// putGrant writes what a body lets a system do. Whatever changes, everything is compared with what was told once more: while a grant
+// rested nobody listened. Who may learn numbers from now on is told everything again, with them.
 func putGrant(tx *store.ServiceTx, id int64, body string, scopes []string, numbers bool, print [32]byte, at time.Time) error {
+	if numbers {
+		var before int
+		err := tx.Row(`SELECT numbers FROM system_grants WHERE system = $1 AND body = $2`, []any{id, body}, &before)
+		if err != nil && !errors.Is(err, issuer.ErrNotFound) {
+			return err
+		}
+		if err == nil && before == 0 {
+			if _, err := tx.Exec(`DELETE FROM system_told WHERE system = $1 AND body = $2`, id, body); err != nil {
+				return err
+			}
+		}
+	}
 	_, err := tx.Exec(`INSERT INTO system_grants (system, body, scopes, numbers, print, made) VALUES ($1, $2, $3, $4, $5, $6)
-		ON CONFLICT (system, body) DO UPDATE SET scopes = excluded.scopes, numbers = excluded.numbers, print = excluded.print, made = excluded.made,
-		told = CASE WHEN system_grants.print = excluded.print AND system_grants.numbers = excluded.numbers THEN system_grants.told ELSE 0 END`,
+		ON CONFLICT (system, body) DO UPDATE SET scopes = excluded.scopes, numbers = excluded.numbers, print = excluded.print, made = excluded.made, told = 0`,
 		id, body, strings.Join(scopes, " "), numbers, print[:], at.Unix())
 	return err
 }
@@ -415,6 +428,10 @@ func (p *part) renew(ctx context.Context, body, client string, account int64, r 
 		}
 		if err := tx.Exec1(`UPDATE systems SET name = $1, keys = $2, webhook = $3, print = $4, until = $5, fails = 0, wait = 0 WHERE id = $6`,
 			r.name, keys, r.webhook, print[:], r.until.Unix(), s.id); err != nil {
+			return err
+		}
+		// While its term had passed it heard nothing: every body's posts are compared with what it was told.
+		if _, err := tx.Exec(`UPDATE system_grants SET told = 0 WHERE system = $1`, s.id); err != nil {
 			return err
 		}
 		if print != s.print {

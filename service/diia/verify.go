@@ -259,12 +259,12 @@ func cutBytes(s string, n int) string {
 func (p *part) mountVerify() {
 	access := service.Access{Kinds: []service.Kind{service.System}, Scope: scopeVerify}
 	service.Operation(p.s, access, huma.Operation{
-		OperationID: "system-verify", Method: http.MethodPost, Path: "/api/v1/systems/verify", Tags: []string{"systems"}, MaxBodyBytes: maxQuery,
+		OperationID: "system-verify", Method: http.MethodPost, Path: "/api/v1/systems/verify", Security: security(scopeVerify), Tags: []string{"systems"}, MaxBodyBytes: maxQuery,
 		Summary:     "Check a scanned code",
 		Description: "A code that changes every 30 s is decided by the installed trust bundle; a one-time code is used up and answered by its body.",
 	}, p.verify)
 	service.Operation(p.s, access, huma.Operation{
-		OperationID: "system-identify", Method: http.MethodPost, Path: "/api/v1/systems/document-identification", Tags: []string{"systems"}, MaxBodyBytes: maxQuery,
+		OperationID: "system-identify", Method: http.MethodPost, Path: "/api/v1/systems/document-identification", Security: security(scopeVerify), Tags: []string{"systems"}, MaxBodyBytes: maxQuery,
 		Summary:     "Check a scanned code: yes or no",
 		Description: "Nothing about the person is answered.",
 	}, p.identify)
@@ -360,14 +360,14 @@ func (p *part) photoOfPost(ctx context.Context, b *service.Body, entitlement int
 	}
 	jpeg, err := readPhoto(b, hash)
 	if err != nil {
-		return nil, nil //nolint:nilerr // a delivery without the picture is a whole delivery
+		return nil, nil // a delivery without the picture is a whole delivery
 	}
 	return jpeg, nil
 }
 
 func (p *part) mountEnrolments() {
 	service.Operation(p.s, service.Access{Kinds: []service.Kind{service.System}, Scope: scopeEnrolments}, huma.Operation{
-		OperationID: "system-enrol", Method: http.MethodPost, Path: "/api/v1/systems/enrolments", Tags: []string{"systems"}, MaxBodyBytes: maxQuery,
+		OperationID: "system-enrol", Method: http.MethodPost, Path: "/api/v1/systems/enrolments", Security: security(scopeEnrolments), Tags: []string{"systems"}, MaxBodyBytes: maxQuery,
 		Summary:     "Enrol the key of a holder whose wallet is yours",
 		Description: "The holder's wallet makes the same proof of possession as any other; the private key stays with it. The same proof sent again is answered as before.",
 	}, p.enrol)
