@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
-	"slices"
+	"strings"
 	"time"
 
 	"github.com/posvid/posvid/trust"
@@ -209,7 +209,19 @@ func sooner(a, b time.Duration) time.Duration {
 	return min(a, b)
 }
 
-// AllowsGuard tells whether the policy lets somebody of this name be on duty: one that names nobody lets everybody.
-func (p *Policy) AllowsGuard(name string) bool {
-	return p == nil || len(p.Guards) == 0 || slices.Contains(p.Guards, name)
+// Guard tells whether the policy lets somebody of this name be on duty, and how it spells the name: case and the kind of apostrophe
+// make no difference. A policy that names nobody lets everybody.
+func (p *Policy) Guard(name string) (kept string, ok bool) {
+	if name == "" || p == nil || len(p.Guards) == 0 {
+		return name, name != ""
+	}
+	for _, g := range p.Guards {
+		if strings.EqualFold(apostrophes.Replace(g), apostrophes.Replace(name)) {
+			return g, true
+		}
+	}
+	return "", false
 }
+
+// apostrophes makes one of what people type for it.
+var apostrophes = strings.NewReplacer("ʼ", "'", "’", "'", "`", "'", "‘", "'", "′", "'")

@@ -318,17 +318,22 @@ func TestPolicyOnABrokenDisk(t *testing.T) {
 func TestPolicyGuards(t *testing.T) {
 	w, s, _, n := gate(t)
 	p := gatePolicy(n, 1)
-	p.Guards = []string{"Бондар", "Коваль"}
+	p.Guards = []string{"Бондар", "Коваль", "О'Ніл"}
 	must[PolicyReport](t)(s.InstallPolicy(w.policy(p), after(n)))
 	got := must[*Policy](t)(s.Policy(after(n)))
-	for name, want := range map[string]bool{"Коваль": true, "Бондар": true, "коваль": false, "Коваль ": false, "": false, "Хтось": false} {
-		if got.AllowsGuard(name) != want {
-			t.Errorf("guard %q: %t", name, !want)
+	for name, want := range map[string]string{"Коваль": "Коваль", "БОНДАР": "Бондар", "о’ніл": "О'Ніл", "ОʼНіл": "О'Ніл", "Коваль ": "", "": "", "Хтось": "", "Ковал": "", "Koваль": ""} {
+		if kept, ok := got.Guard(name); kept != want || ok != (want != "") {
+			t.Errorf("guard %q: %q %t", name, kept, ok)
 		}
 	}
 	var none *Policy
-	if !none.AllowsGuard("Хтось") || !(&Policy{}).AllowsGuard("Хтось") {
-		t.Error("a policy that names nobody keeps somebody out")
+	for _, p := range []*Policy{none, {}} {
+		if kept, ok := p.Guard("Хтось"); kept != "Хтось" || !ok {
+			t.Error("a policy that names nobody keeps somebody out")
+		}
+		if _, ok := p.Guard(""); ok {
+			t.Error("nobody is on duty")
+		}
 	}
 }
 

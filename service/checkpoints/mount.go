@@ -18,18 +18,19 @@ import (
 
 // Terms and limits of this part (docs/spec/checkpoint-account.md, Section 9).
 const (
-	CodeTerm     = 15 * time.Minute         // life of an onboarding code
-	MaxTerm      = 3 * 366 * 24 * time.Hour // longest term of an account
-	KeepJournals = 365 * 24 * time.Hour     // how long an uploaded journal is kept, unless Config says otherwise
-	KeepShifts   = 3 * 366 * 24 * time.Hour // how long shifts and their counts are kept
-	maxName      = 120                      // bytes of a name that holders read
-	maxPlace     = 200                      // bytes of a place
-	maxAccounts  = 1000                     // checkpoints of a body that are not stopped
-	maxGuards    = 64                       // guards on duty of a checkpoint
-	maxUploaded  = 512 << 20                // bytes of journals of one checkpoint
-	packAge      = 20 * 24 * time.Hour      // a pack is made anew when it is older, whatever changed
-	packEvery    = 10 * time.Minute         // how often packs are held against what they should be
-	portraitRate = 60                       // single portraits that one device may ask for in a minute
+	CodeTerm        = 15 * time.Minute         // life of an onboarding code
+	MaxTerm         = 3 * 366 * 24 * time.Hour // longest term of an account
+	KeepJournals    = 365 * 24 * time.Hour     // how long an uploaded journal is kept, unless Config says otherwise
+	KeepShifts      = 3 * 366 * 24 * time.Hour // how long shifts and their counts are kept
+	maxName         = 120                      // bytes of a name that holders read
+	maxPlace        = 200                      // bytes of a place
+	maxAccounts     = 1000                     // checkpoints of a body that are not stopped
+	maxGuards       = 64                       // guards on duty of a checkpoint
+	maxGuardLetters = 40                       // letters of a guard's name, as the device's screen takes them
+	maxUploaded     = 512 << 20                // bytes of journals of one checkpoint
+	packAge         = 20 * 24 * time.Hour      // a pack is made anew when it is older, whatever changed
+	packEvery       = 10 * time.Minute         // how often packs are held against what they should be
+	portraitRate    = 60                       // single portraits that one device may ask for in a minute
 )
 
 // Config of this part.

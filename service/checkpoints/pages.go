@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/posvid/posvid/issuer"
 	"github.com/posvid/posvid/locale"
@@ -335,7 +336,7 @@ func (p *part) addGuard(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	name := strings.Join(strings.Fields(r.PostFormValue("guard")), " ")
-	if !plain(name, 1, trust.MaxGuardName) || a.State == stateStopped {
+	if !plain(name, 1, trust.MaxGuardName) || utf8.RuneCountInString(name) > maxGuardLetters || a.State == stateStopped {
 		return badForm
 	}
 	account := int64(0)

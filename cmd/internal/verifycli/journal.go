@@ -16,7 +16,7 @@ import (
 
 func (p *Program) journal() *cobra.Command {
 	root := &cobra.Command{Use: "journal", Short: "журнал перевірок цього пристрою, без імен / this device's journal, without names"}
-	root.AddCommand(p.journalShow(), p.journalExport(), p.journalKeep(), p.journalClear())
+	root.AddCommand(p.journalShow(), p.journalExport(), p.journalOpen(), p.journalKeep(), p.journalClear())
 	return root
 }
 

@@ -81,7 +81,7 @@ func Root(env *cli.Env) *cobra.Command {
 
 // Commands are the checkpoint's commands.
 func (p *Program) Commands() []*cobra.Command {
-	commands := []*cobra.Command{p.qr(), p.challenge(), p.bundle(), p.trust(), p.enrol(), p.doctor(), p.watch(), p.photos(), p.journal(), p.card()}
+	commands := []*cobra.Command{p.qr(), p.challenge(), p.bundle(), p.trust(), p.enrol(), p.doctor(), p.watch(), p.photos(), p.journal(), p.policy(), p.card()}
 	for _, c := range commands {
 		decideNothing(c)
 	}
@@ -729,6 +729,20 @@ func (p *Program) Diagnose(w io.Writer, at time.Time) int {
 		limit := info.Bundle.Policy().For(info.Class).StatusAge
 		if until := info.Bundle.IssuedAt().Add(limit); at.Sub(info.Bundle.IssuedAt()) > limit*3/4 {
 			fmt.Fprintln(w, mend, env.T("скоро застаріє: встановіть свіжий файл до %s", "will soon be too old: install a fresh file by %s", locale.Moment(env.Lang, until)))
+		}
+	}
+	switch policy, err := state.Policy(at); {
+	case err != nil:
+		bad("posvid-verify policy install ФАЙЛ", "posvid-verify policy install FILE", "правила цього пункту втрачено: %v", "the policy of this checkpoint is lost: %v", err)
+	case policy != nil:
+		words := policyWords(policy)
+		good("правила пункту %s", "policy of this checkpoint %s", words.In(env.Lang))
+		if policy.Expired {
+			fmt.Fprintln(w, mend, env.T("строк правил минув %s: їх виконують далі; попросіть нові", "the policy expired %s: it is obeyed on; ask for a new one", locale.Moment(env.Lang, policy.ValidUntil)))
+		}
+		if limit := policy.StatusAge; limit > 0 && info.Bundle != nil && at.Sub(info.Bundle.IssuedAt()) > limit {
+			bad("встановіть свіжий файл набору довіри: posvid-verify bundle install ФАЙЛ", "install a fresh bundle: posvid-verify bundle install FILE",
+				"набір довіри старший за %s, що їх дозволяють правила пункту: нічого не підтвердиться", "the bundle is older than the %s that the policy of this checkpoint allows: nothing will be confirmed", locale.Duration(env.Lang, limit))
 		}
 	}
 	if info.RecordsErr != nil {

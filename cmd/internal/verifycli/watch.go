@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -132,8 +133,12 @@ func (p *Program) device(state *checkpoint.State, o watchOptions) (watch.Device,
 	}
 	j := &journal{state: state}
 	d.Journal = j.keep
+	var policy atomic.Pointer[checkpoint.Policy]
+	policyHealth(&watch.Health{}, state, env.Now(), &policy) // before the first guard is named
+	d.Named = func(name string) (string, bool) { return policy.Load().Guard(name) }
 	d.Health = func(at time.Time) watch.Health {
 		h := p.health(state, at)
+		policyHealth(&h, state, at, &policy)
 		h.NoJournal = j.why(at)
 		return h
 	}

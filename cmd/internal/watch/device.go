@@ -60,6 +60,9 @@ type Device struct {
 	NoJournal Words
 	// Health tells what stands in the way of any confirmation. It is asked again and again.
 	Health func(at time.Time) Health
+	// Named tells whether the policy of this checkpoint lets somebody of this name be on duty, and how it spells the name. Nil: anybody
+	// may be. It is called in the loop of the screen and answers at once, from what Health has found.
+	Named func(name string) (kept string, ok bool)
 	// Demo tells, before Health has answered, that the pinned root is the one whose keys everybody has.
 	Demo bool
 }
@@ -90,6 +93,9 @@ type Health struct {
 	Photos  time.Time     // of the oldest photo pack; zero when there is none
 
 	NoJournal Words // why there is no journal now; none when it is kept
+
+	Policy    Words // what this checkpoint's own policy asks for; none when it has none
+	PolicyOld bool  // its term is over: it is obeyed on
 }
 
 // Item is what a source gives: texts that it read at one moment, or a word about itself.

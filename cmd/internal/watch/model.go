@@ -275,10 +275,21 @@ func New(c Config) (*Model, error) {
 		m.order = append(m.order, s.Name)
 	}
 	m.since, m.health.Demo = c.Now(), c.Device.Demo
-	if m.guard = guardName(c.Guard); m.guard == "" {
+	if m.guard, _ = m.named(guardName(c.Guard)); m.guard == "" {
 		m.over, m.overSince = overGuard, m.since
 	}
 	return m, nil
+}
+
+// named is the name under which somebody is on duty; ok is false for whom the policy of this checkpoint does not name.
+func (m *Model) named(name string) (kept string, ok bool) {
+	if name == "" || m.config.Device.Named == nil {
+		return name, name != ""
+	}
+	if kept, ok = m.config.Device.Named(name); !ok {
+		return "", false
+	}
+	return guardName(kept), true
 }
 
 // guardName makes a name fit to be shown and kept.
@@ -402,6 +413,10 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 		m.health, m.looked, m.looking, m.hung = Health(msg), now, false, 0
 		if msg.Code == verifier.Internal {
 			m.health.Demo = m.health.Demo || demo // nothing was found out about the root
+		}
+		if _, ok := m.named(m.guard); m.guard != "" && !ok && m.over == overNone && m.current == nil { // a new policy names others
+			m.guard = ""
+			m.open(overGuard, now)
 		}
 	case itemMsg:
 		return m.item(msg.source, msg.item, now)
@@ -1252,6 +1267,12 @@ func (m *Model) nameKey(msg tea.KeyPressMsg, now time.Time) tea.Cmd {
 		}
 		name := guardName(m.name)
 		if name == "" {
+			return nil
+		}
+		name, ok := m.named(name)
+		if !ok {
+			m.name = ""
+			m.say(m.t("правила пункту не називають такого вартового", "the policy of this checkpoint does not name such a guard"), now)
 			return nil
 		}
 		m.guard, m.name = name, ""

@@ -269,6 +269,9 @@ func (m *Model) warnings() []string {
 			all = append(all, m.t("набір довіри скоро застаріє: встановіть свіжий до ", "the trust bundle will soon be too old: install a fresh one by ")+locale.Moment(m.lang, h.Issued.Add(h.Limit)))
 		}
 	}
+	if h.PolicyOld {
+		all = append(all, m.t("строк правил пункту минув, їх виконують далі: попросіть нові", "the policy of this checkpoint has expired and is obeyed on: ask for a new one"))
+	}
 	for _, name := range m.order {
 		if s := m.sources[name]; s != nil && s.err != nil && !s.gone {
 			all = append(all, s.name+": "+m.words(s.err))
@@ -835,6 +838,9 @@ func (m *Model) deviceLines(p paint) []string {
 	if h.Bundle != 0 {
 		row(m.t("набір довіри", "trust bundle"), fmt.Sprintf(m.t("№ %d, вік %s, діє до %s", "No %d, %s old, until %s"), h.Bundle,
 			locale.Duration(m.lang, max(now.Sub(h.Issued), 0).Truncate(time.Minute)), locale.Moment(m.lang, h.Expires)))
+	}
+	if (h.Policy != Words{}) {
+		row(m.t("правила пункту", "policy"), clean(h.Policy.In(m.lang)))
 	}
 	for _, name := range m.order {
 		s := m.sources[name]
