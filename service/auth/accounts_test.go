@@ -377,6 +377,33 @@ func TestInvitationWithdrawn(t *testing.T) {
 	wantCode(t, "shown before", body, WrongInvitation)
 }
 
+// stay keeps the ministry an administrator, so that others may go.
+func stay(g *rig) {
+	g.Account("Хтось", service.Grant{Role: service.BodyAdmin, Body: g.Ministry.EDRPOU})
+}
+
+// TestInvitationOfAFormerAdministrator: what an administrator made before losing the role gives none.
+func TestInvitationOfAFormerAdministrator(t *testing.T) {
+	g := newRig(t)
+	for name, change := range map[string]func(tx *store.ServiceTx, id int64) error{
+		"disabled": func(tx *store.ServiceTx, id int64) error { return service.SetDisabled(tx, id, true) },
+		"without role": func(tx *store.ServiceTx, id int64) error {
+			return service.RemoveGrant(tx, id, service.Grant{Role: service.BodyAdmin, Body: g.Ministry.EDRPOU})
+		},
+	} {
+		stay(g)
+		c, _ := g.secured("goes " + name)
+		status, _, page := g.post(c, "/b/"+g.Ministry.EDRPOU+"/account-invitations", url.Values{"role": {"body-admin"}})
+		code, guest, id := made(t, status, page), g.Client(), g.me(c)
+		g.show(guest, code)
+		g.update(func(tx *store.ServiceTx) error { return change(tx, id) })
+		g.provider.subject = "guest"
+		_, _, body := g.logIn(guest, "main", "/")
+		wantCode(t, name, body, WrongInvitation)
+		g.wantNobody(guest)
+	}
+}
+
 // TestPasskeysReset: an administrator takes passkeys away, with an entry in the audit; only that account may add one again.
 func TestPasskeysReset(t *testing.T) {
 	g := newRig(t)

@@ -171,7 +171,7 @@ func (p *part) govIdentity(r *http.Request) (who identity, f flow, err error) {
 		return who, f, err
 	}
 	if len(holder) == 0 && p.invited(ctx) == 0 {
-		known, err := p.hasRole(ctx, person.RNOKPP)
+		known, err := p.withoutRights(ctx, person.RNOKPP)
 		if err != nil {
 			return who, f, err
 		}
@@ -183,19 +183,22 @@ func (p *part) govIdentity(r *http.Request) (who identity, f flow, err error) {
 	return identity{provider: "id.gov.ua", subject: person.RNOKPP, name: person.Given + " " + person.Surname, holder: holder}, f, nil
 }
 
-// hasRole tells whether a person has an account that may do anything.
-func (p *part) hasRole(ctx context.Context, rnokpp string) (known bool, err error) {
+// withoutRights takes a holder's roles from a person who is no official any more, and tells whether other roles are left.
+func (p *part) withoutRights(ctx context.Context, rnokpp string) (known bool, err error) {
 	subject, err := service.SubjectOf(p.Store, "id.gov.ua", rnokpp)
 	if err != nil {
 		return false, err
 	}
-	err = p.Store.View(ctx, func(tx *store.ServiceTx) error {
+	err = p.Store.Update(ctx, func(tx *store.ServiceTx) error {
 		a, err := service.FindAccount(tx, subject)
-		known = err == nil && slices.ContainsFunc(a.Grants, func(g service.Grant) bool { return g.Role != service.Holder })
 		if is(err, service.UnknownAccount) {
-			err = nil
+			return nil
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		known = slices.ContainsFunc(a.Grants, func(g service.Grant) bool { return g.Role != service.Holder })
+		return replaceHolder(tx, a, nil)
 	})
 	return known, err
 }

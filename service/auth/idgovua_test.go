@@ -185,9 +185,25 @@ func TestGovUAHolder(t *testing.T) {
 	if status, _, body := g.logInGov(g.Client()); status != http.StatusSeeOther || len(g.grants(id)) != 2 {
 		t.Errorf("%d %s, grants %v, want two", status, body, g.grants(id))
 	}
+	// Who is an official no longer has nothing left, in the sessions that are open too.
+	g.update(func(tx *storeTx) error {
+		gone, err := service.SubjectOf(g.Server.Store, "id.gov.ua", "3184710691")
+		if err != nil {
+			return err
+		}
+		id, err := service.MakeAccount(tx, gone, "—", g.Now())
+		if err != nil {
+			return err
+		}
+		return service.AddGrant(tx, id, service.Grant{Role: service.Holder, Body: g.Ministry.EDRPOU, Entitlement: 5})
+	})
+	g.mock.person = nil
+	if status, _, body := g.logInGov(g.Client()); problemCode(body) != NotKnown.Code || len(g.grants(id+1)) != 0 {
+		t.Errorf("no official any more: %d %s, grants %v, want none", status, body, g.grants(id+1))
+	}
 	g.mock.person = map[string]any{"drfocode": g.Ministry.Holders["second"].RNOKPP}
-	if status, _, _ := g.logInGov(g.Client()); status != http.StatusSeeOther || g.accounts() != 2 {
-		t.Errorf("another person: %d, %d accounts, want 303 and 2", status, g.accounts())
+	if status, _, _ := g.logInGov(g.Client()); status != http.StatusSeeOther || g.accounts() != 3 {
+		t.Errorf("another person: %d, %d accounts, want 303 and 3", status, g.accounts())
 	}
 }
 

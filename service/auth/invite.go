@@ -160,6 +160,9 @@ func (p *part) useInvitation(ctx context.Context, tx *store.ServiceTx, id, accou
 	if v.Account != 0 && v.Account != account {
 		return false, WrongInvitation.Because(errors.New("auth: invitation is another account's"))
 	}
+	if err := stillInvites(tx, v); err != nil {
+		return false, err
+	}
 	if err := tx.Exec1("UPDATE invitations SET used = $2, used_by = $3 WHERE id = $1 AND used = 0", id, at.Unix(), account); err != nil {
 		return false, WrongInvitation.Because(err)
 	}
@@ -172,6 +175,22 @@ func (p *part) useInvitation(ctx context.Context, tx *store.ServiceTx, id, accou
 		}
 	}
 	return true, record(tx, p.Store, change{At: at, By: account, Account: account, What: changeJoined, Role: v.Role, Body: v.Body, Number: id})
+}
+
+// stillInvites refuses an invitation whose maker may make it no longer.
+func stillInvites(tx *store.ServiceTx, v Invitation) error {
+	if v.By == 0 {
+		return nil
+	}
+	maker, err := service.ReadAccount(tx, v.By)
+	if err != nil {
+		return err
+	}
+	admin := slices.ContainsFunc(maker.Grants, func(g service.Grant) bool { return g.Role == service.BodyAdmin && (g.Body == v.Body || v.Body == "") })
+	if maker.Disabled || !admin {
+		return WrongInvitation.Because(fmt.Errorf("auth: invitation of account %d, which is no administrator now", v.By))
+	}
+	return nil
 }
 
 // checkOperator refuses an operator whom the body's register does not know in that role, and one that another account is

@@ -160,14 +160,15 @@ func (p *part) enter(w http.ResponseWriter, r *http.Request, who identity, to st
 	if err := p.LogIn(ctx, id); err != nil {
 		return err
 	}
-	switch to = safeReturn(to); {
+	if to = safeReturn(to); to == "/" {
+		to = home(grants)
+	}
+	switch {
 	case open:
 		p.Sessions.Put(ctx, keyEnrol, now.Add(EnrolTerm).Unix())
 		to = "/account/passkeys/new?return=" + url.QueryEscape(to)
 	case len(grants) == 0:
 		to = "/login/waiting"
-	case to == "/":
-		to = home(grants)
 	}
 	http.Redirect(w, r, to, http.StatusSeeOther)
 	return nil

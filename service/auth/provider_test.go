@@ -66,6 +66,10 @@ func newFakeProvider(t testing.TB, now func() time.Time) *fakeProvider {
 		defer f.mu.Unlock()
 		writeJSON(w, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: f.key.Public(), KeyID: f.kid, Algorithm: "ES256", Use: "sig"}}})
 	})
+	mux.HandleFunc("GET /auth", func(w http.ResponseWriter, r *http.Request) { // a browser, whose person agrees at once
+		code, q := f.authorize(f.server.URL + r.URL.String())
+		http.Redirect(w, r, q.Get("redirect_uri")+"?"+url.Values{"code": {code}, "state": {q.Get("state")}}.Encode(), http.StatusSeeOther)
+	})
 	mux.HandleFunc("POST /token", f.tokenEndpoint)
 	f.server = httptest.NewServer(mux)
 	t.Cleanup(f.server.Close)
