@@ -38,7 +38,7 @@ const maxSignedBody = 1 << 20
 
 // SQL of signed requests.
 const (
-	sqlUseNonce    = "INSERT INTO request_nonces (mark, expires) VALUES ($1, $2)"
+	sqlUseNonce    = "INSERT INTO request_nonces (mark, expires) VALUES ($1, $2) ON CONFLICT (mark) DO NOTHING"
 	sqlPurgeNonces = "DELETE FROM request_nonces WHERE mark IN (SELECT mark FROM request_nonces WHERE expires < $1 LIMIT 10000)"
 )
 
@@ -49,6 +49,8 @@ type signed struct {
 	mu      sync.Mutex
 	bundle  *trust.Bundle // whose verifiers are in devices
 	devices map[[32]byte]trust.VerifierEntry
+	waiting []*nonce
+	writing bool // a goroutine is at work on waiting
 }
 
 // SignedRequests lets the server know phones (Wallet) and verifiers (Device) by the requests they sign. Every part whose
@@ -208,21 +210,70 @@ func (h *hashedBody) Read(p []byte) (int, error) {
 // Close implements io.Closer.
 func (h *hashedBody) Close() error { return h.body.Close() }
 
-// once uses a nonce up, durably, before the request is worked on.
+// nonce is one that waits to be used up.
+type nonce struct {
+	mark    [16]byte
+	expires int64
+	done    chan error
+}
+
+// once uses a nonce up, durably, before the request is worked on. Requests that come at the same time share a commit.
 func (v *signed) once(ctx context.Context, q *credential.Request, at time.Time) error {
 	thumb := q.Holder.Thumbprint()
 	if q.Holder.IsZero() {
 		thumb = q.Verifier.Thumbprint()
 	}
-	mark := sha256.Sum256(append(thumb[:], q.Nonce[:]...))
-	err := v.s.Store.Update(ctx, func(tx *store.ServiceTx) error {
-		_, err := tx.Exec(sqlUseNonce, mark[:16], at.Add(credential.RequestKept).Unix())
-		return err
-	})
-	if errors.Is(err, store.ErrConflict) {
-		return RequestRepeated
+	sum := sha256.Sum256(append(thumb[:], q.Nonce[:]...))
+	n := &nonce{mark: [16]byte(sum[:16]), expires: at.Add(credential.RequestKept).Unix(), done: make(chan error, 1)}
+	v.mu.Lock()
+	v.waiting = append(v.waiting, n)
+	if !v.writing {
+		v.writing = true
+		go v.write()
 	}
-	return err
+	v.mu.Unlock()
+	select {
+	case err := <-n.done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err() // the nonce may be used up: whoever sends again signs anew
+	}
+}
+
+// write uses up what waits, a group at a time, until nothing does.
+func (v *signed) write() {
+	for {
+		v.mu.Lock()
+		group := v.waiting
+		v.waiting = nil
+		if len(group) == 0 {
+			v.writing = false
+			v.mu.Unlock()
+			return
+		}
+		v.mu.Unlock()
+		fresh := make([]bool, len(group))
+		err := v.s.Store.Update(context.Background(), func(tx *store.ServiceTx) error {
+			for i, n := range group {
+				rows, err := tx.Exec(sqlUseNonce, n.mark[:], n.expires)
+				if err != nil {
+					return err
+				}
+				fresh[i] = rows == 1
+			}
+			return nil
+		})
+		for i, n := range group {
+			switch {
+			case err != nil:
+				n.done <- err
+			case !fresh[i]:
+				n.done <- RequestRepeated
+			default:
+				n.done <- nil
+			}
+		}
+	}
 }
 
 // purge forgets nonces of requests whose time has long passed.
