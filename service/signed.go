@@ -15,6 +15,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/posvid/posvid/credential"
 	"github.com/posvid/posvid/store"
 	"github.com/posvid/posvid/trust"
@@ -31,6 +33,9 @@ var (
 	UnknownDevice = NewProblem(http.StatusUnauthorized, "unknown-device", "Цього перевіряльника немає в наборі довіри.", "This verifier is not in the trust bundle.",
 		"Зверніться до адміністратора пункту пропуску.", "Ask the administrator of the checkpoint.")
 )
+
+// SignedScheme is the name of signed requests in the API's description, for huma.Operation.Security.
+const SignedScheme = "signedRequest"
 
 // maxSignedBody is how much of a signed body is read and compared before its handler runs. What is longer has to state its
 // length, is streamed, and its end is withheld until the whole has the hash that was signed.
@@ -62,6 +67,12 @@ func (s *Server) SignedRequests() {
 	}
 	v := &signed{s: s}
 	s.AddAuthenticator(v.authenticate)
+	components := s.API.OpenAPI().Components
+	if components.SecuritySchemes == nil {
+		components.SecuritySchemes = map[string]*huma.SecurityScheme{}
+	}
+	components.SecuritySchemes[SignedScheme] = &huma.SecurityScheme{Type: "apiKey", In: "header", Name: credential.RequestHeader,
+		Description: "this one request, signed by the key of a phone or of a verifier (docs/spec/request.md): base64url of a COSE_Sign1, new for each request"}
 	s.Every(name, credential.RequestKept, v.purge)
 }
 

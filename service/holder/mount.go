@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -63,7 +64,18 @@ func Mount(s *service.Server) error {
 
 // api is what the operations of this part have in common.
 func api(id, method, path, summary, description string, codes ...int) huma.Operation {
-	return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, Description: description, Errors: codes, MaxBodyBytes: 8 << 10}
+	op := huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, Description: description, Errors: codes, MaxBodyBytes: 8 << 10}
+	switch {
+	case strings.Contains(path, "/online/"):
+		op.Tags = []string{"online"}
+	case strings.Contains(path, "/wallet/"):
+		op.Tags, op.Security = []string{"wallet"}, []map[string][]string{{service.SignedScheme: {}}}
+	case strings.HasSuffix(path, "/enrolments"), strings.HasSuffix(path, "/stop"):
+		op.Tags = []string{"wallet"}
+	default:
+		op.Tags = []string{"trust"}
+	}
+	return op
 }
 
 // wallet is the phone that signed the request.
