@@ -63,13 +63,12 @@ func (p *pages) auditOf(ctx context.Context, b *service.Body, at time.Time, agai
 
 // auditRow is one entry as the page shows it. The audit itself holds no personal data.
 type auditRow struct {
-	Seq            uint64
-	At             time.Time
-	Event          string
-	Operator       string
-	Detail         string
-	Hash           string
-	number, person string
+	Seq      uint64
+	At       time.Time
+	Event    string
+	Operator string
+	Detail   string
+	Hash     string
 }
 
 // auditPage is the audit of a body.
@@ -96,7 +95,7 @@ var eventWords = map[issuer.AuditEvent]string{
 	issuer.EventCardSigned: "картку підписано", issuer.EventOnlineMade: "одноразовий код зроблено", issuer.EventOnlineChecked: "одноразовий код перевірено", issuer.EventOnlinePurged: "старі коди стерто",
 	issuer.EventPlanApplied: "план застосовано", issuer.EventApproved: "підписано двома", issuer.EventSlipsPrinted: "талони зроблено", issuer.EventEnrolled: "телефон підключено",
 	issuer.EventWish: "бажання змінено", issuer.EventOperatorAdded: "підписувача додано", issuer.EventOperatorEnded: "підписувача вилучено", issuer.EventPlanHeld: "план чекає другого підписувача",
-	issuer.EventStopCode: "код зупинення", issuer.EventCodeRefused: "код відхилено", issuer.EventPersonMerged: "номер особи змінено",
+	issuer.EventStopCode: "код зупинення", issuer.EventCodeRefused: "код відхилено", issuer.EventPersonMerged: "номер особи змінено", issuer.EventHolderStopped: "зупинено пред'явником",
 }
 
 // Event is an event in words.

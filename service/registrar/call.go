@@ -68,11 +68,6 @@ func (c *call) show(name string, data any) error {
 	return c.Render(c.w, c.r, http.StatusOK, name, data)
 }
 
-// refuse renders a page again with what was wrong on it.
-func (c *call) refuse(status int, name string, data any) error {
-	return c.Render(c.w, c.r, status, name, data)
-}
-
 // seeOther sends the browser on after a post. The path is ours and never a value of the form.
 func (c *call) seeOther(path string) error {
 	http.Redirect(c.w, c.r, path, http.StatusSeeOther)

@@ -32,7 +32,6 @@ var (
 	errApproval    = service.NewProblem(http.StatusBadRequest, "approval-file", "Це не підпис під цим планом.", "This is no approval of this plan.", "Підпишіть саме цей план: posvid hr approve.", "Sign this very plan: posvid hr approve.")
 	errProposalUp  = service.NewProblem(http.StatusConflict, "proposal-waits", "Інша пропозиція ще чекає.", "Another proposal still waits.", "Виконайте її або відкличте.", "Carry it out or withdraw it.")
 	errDay         = service.NewProblem(http.StatusBadRequest, "bad-order-date", "Дата наказу не є датою.", "The order's date is no date.", "Потрібно ДД.ММ.РРРР, не пізніше за сьогодні.", "Want ДД.ММ.РРРР, not after today.")
-	errBusyNow     = service.NewProblem(http.StatusConflict, "busy", "Це саме зараз робиться.", "This is being done right now.", "Зачекайте кілька секунд і оновіть сторінку.", "Wait a few seconds and reload.")
 	errNotOperator = service.NewProblem(http.StatusNotFound, "no-trust-register", "Цей сервер не є сервером технічного адміністратора.", "This server is not the trust operator's.", "Зробіть це на його сервері.", "Do it on that server.")
 	errTrustFile   = service.NewProblem(http.StatusBadRequest, "trust-file", "Файл не прийнято.", "The file was not taken.", "Перевірте, що це за файл, і його свіжість.", "Check what file it is and how fresh.")
 )

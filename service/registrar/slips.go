@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/posvid/posvid/credential"
 	"github.com/posvid/posvid/issuer"
 	"github.com/posvid/posvid/qr"
 	"github.com/posvid/posvid/service"
@@ -202,17 +201,17 @@ func (p *pages) newSheet(c *call, o issuer.Operator) (*sheetPage, error) {
 		return nil, errNoSlips
 	}
 	page := &sheetPage{ui: c.ui(), Left: left}
-	root := ""
+	var of *issuer.SlipSheet
 	if bundle, _, err := p.Trust.Bundle(); err == nil {
-		page.Root = bundle.RootFingerprint().String()
-		root = strings.ReplaceAll(page.Root, " ", "")
+		of = &issuer.SlipSheet{Body: c.body.Name, EDRPOU: c.body.EDRPOU, Origin: p.Origin, Root: bundle.RootFingerprint()}
+		page.Root = of.Root.String()
 	}
 	for i := range slips {
 		s := &slips[i]
 		view := slipView{Number: fmt.Sprintf("%06d", s.Number), Name: visible(s.Name), Position: visible(s.Position), Unit: visible(s.Unit), Code: s.Code(), Stop: s.StopCode(),
 			Until: page.Moment(s.Expires), Made: page.Day(s.Made)}
-		if root != "" {
-			if view.QR, err = p.slipPicture(c.body.EDRPOU, s, root); err != nil {
+		if of != nil {
+			if view.QR, err = slipPicture(*of, s); err != nil {
 				return nil, err
 			}
 		}
@@ -224,14 +223,14 @@ func (p *pages) newSheet(c *call, o issuer.Operator) (*sheetPage, error) {
 var errNoSlips = service.NewProblem(http.StatusConflict, "no-slips", "Жодного талона не зроблено: ці люди вже мають талон, підключені або не мають права на посвідчення.",
 	"No slip was made: these people have a slip, are enrolled or have no right to an ID.", "Позначте «нові замість невикористаних», якщо талон загублено.", "Tick \"new ones for unused\" when a slip was lost.")
 
-// slipPicture draws the link that a phone's camera opens: body, number, code and root stand behind the #, which browsers do not
-// send to any server.
-func (p *pages) slipPicture(edrpou string, s *issuer.Slip, root string) (template.URL, error) {
-	code, err := credential.NormaliseCode(s.Code())
+// slipPicture draws the link that a phone's camera opens; what it holds of the slip stands behind the #, which browsers do not send
+// to any server.
+func slipPicture(sheet issuer.SlipSheet, s *issuer.Slip) (template.URL, error) {
+	link, err := sheet.SlipLink(s)
 	if err != nil {
 		return "", err
 	}
-	symbol, err := qr.EncodeLink(fmt.Sprintf("%s/wallet/#slip=%s.%d.%s.%s", p.Origin, edrpou, s.Number, code, root))
+	symbol, err := qr.EncodeLink(link)
 	if err != nil {
 		return "", err
 	}

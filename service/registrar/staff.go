@@ -12,7 +12,6 @@ import (
 	"sort"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/posvid/posvid/hr"
@@ -291,6 +290,7 @@ type loadPage struct {
 	Aside      []asideRow
 	Questions  []questionRow
 	Problems   []string
+	Alarms     []string // what is wrong with the file as a whole
 	Pager      pager
 	Held       int
 	HeldWhy    []string
@@ -417,6 +417,12 @@ func (p *pages) fillPlan(c *call, v *loadPage, l *load) error {
 		}
 	}
 	sort.Strings(v.HeldWhy)
+	for _, one := range view.problems {
+		if !one.Warning && one.Line == 0 || one.Code == hr.BadDirective || one.Code == hr.TotalMismatch || one.Code == hr.TotalMissing {
+			v.Alarms = append(v.Alarms, one.Format(c.lang))
+		}
+	}
+	v.Alarms = v.Alarms[:min(len(v.Alarms), 10)]
 	add := func(name, text string, n int) {
 		if n > 0 || name == "all" {
 			v.Tabs = append(v.Tabs, tab{Name: name, Text: text, Count: n})
@@ -864,6 +870,3 @@ func (p *pages) checkApproval(ctx context.Context, b *service.Body, data []byte,
 	}
 	return 0, errApproval
 }
-
-// stalledFor is how long a load may wait before the page says so in red.
-const stalledFor = 24 * time.Hour
