@@ -1,8 +1,8 @@
 package webpath
 
 import (
-	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -259,8 +259,8 @@ func TestWalletPage(t *testing.T) {
 
 	t.Run("question", func(t *testing.T) {
 		picture := filepath.Join(t.TempDir(), "question.png")
-		if out, exit := s.Verify(state, "challenge", "--png", picture); exit != 0 {
-			t.Skipf("posvid-verify challenge: exit %d\n%s", exit, out)
+		if out, exit := s.Verify(state, "--passphrase-file", filepath.Join(s.Dir, "passphrase.txt"), "challenge", "--png", picture); exit != 0 {
+			t.Fatalf("posvid-verify challenge: exit %d\n%s", exit, out)
 		}
 		data, err := os.ReadFile(picture)
 		if err != nil {
@@ -298,9 +298,171 @@ func TestWalletPage(t *testing.T) {
 	t.Run("second", func(t *testing.T) {
 		// The slip's QR code opens the page at the enrolment; the code does not stay in the address.
 		fingerprint := webtest.Eval[string](p.Page, `fetch("/api/v1/bodies").then((r) => r.json()).then((b) => b.root.replace(/[^A-Z2-7]/g, ""))`)
-		p.Go("slip=" + ministry + "." + other.number + "." + strings.ReplaceAll(other.code, "-", "") + "." + fingerprint)
+		link := func(fingerprint string) {
+			p.Do(fmt.Sprintf("location.hash = %q", strings.Join([]string{"slip=" + ministry, other.number, strings.ReplaceAll(other.code, "-", ""), fingerprint}, ".")))
+			p.Wait("the slip is taken", `location.hash === "#add" && document.querySelector("#code") && document.querySelector("#code").value !== ""`)
+		}
+		// Another root on the slip than the service has: refused before the code is used up.
+		link(strings.Repeat("B", 51) + "A")
+		p.Click("form button[type=submit]")
+		p.WaitText("[role=alert]", "інший корінь довіри")
+		link(fingerprint)
+		p.Click("form button[type=submit]")
+		p.Wait("two IDs", `document.querySelectorAll(".ids button").length === 2`)
+		p.shown(0)
+		p.Accessible("two IDs")
+		p.Picture(root, "wallet-two")
+		names := map[string]bool{}
+		for i := range 2 {
+			p.Click(fmt.Sprintf(".ids button:nth-child(%d)", i+1))
+			p.shown(0)
+			names[p.Text(".person .name")] = true
+		}
+		if len(names) != 2 {
+			t.Errorf("the two IDs show %d names, want 2", len(names))
+		}
+		if kept := records(p); kept != 2 {
+			t.Errorf("%d wallets are kept, want 2", kept)
+		}
 	})
-	_ = bytes.Equal
+
+	t.Run("online", func(t *testing.T) {
+		p.choose(taras)
+		p.Go("online")
+		p.Click("#make")
+		p.WaitVisible(".digits")
+		p.Accessible("one-time code")
+		p.Picture(root, "wallet-online")
+		if got := p.Text(".timer"); !regexp.MustCompile(`^Код діятиме ще (3:00|2:5[0-9])$`).MatchString(got) {
+			t.Errorf("the timer says %q", got)
+		}
+		digits := strings.ReplaceAll(p.Text(".digits"), " ", "")
+		found, err := qr.ReadImage(p.Screenshot(), qr.ReadOptions{CleanOnly: true})
+		if err != nil || !strings.Contains(found[0].Text, "/documents/official-certificate/") || len(digits) != 13 {
+			t.Fatalf("%d codes, %v, %d digits; want the link and 13 digits", len(found), err, len(digits))
+		}
+		answer, err := http.Post(s.URL+"/api/v1/bodies/"+ministry+"/online/check", "application/json", strings.NewReader(fmt.Sprintf(`{"code": %q}`, found[0].Text)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		if body, err := io.ReadAll(answer.Body); err != nil || !strings.Contains(string(body), `"valid":true`) {
+			t.Errorf("the check answers HTTP %d %s, %v", answer.StatusCode, body, err)
+		}
+		p.Go("checks")
+		p.WaitText(".checks li", "невідомо хто")
+		p.Accessible("checks")
+	})
+
+	t.Run("stop", func(t *testing.T) {
+		// From another device, which has no wallet.
+		q := openPhone(t, webtest.Start(t, webtest.Options{}), s)
+		q.Go("stop")
+		q.WaitVisible("#stop-code")
+		q.Accessible("stop")
+		q.Picture(root, "wallet-stop")
+		q.Allow("status of 4")
+		q.Do(fmt.Sprintf("document.querySelector('#stop-body').value = %q", ministry))
+		q.replace("#stop-code", paper.code)
+		q.Click("form button[type=submit]")
+		q.WaitVisible("[role=alert] .notice")
+		q.replace("#stop-code", paper.stop)
+		q.Click("form button[type=submit]")
+		q.WaitText(".notice.good", "зупинено")
+
+		p.Go("")
+		p.choose(taras)
+		p.Click("p.row button")
+		p.WaitText(".state", "зупинено")
+		if webtest.Eval[bool](p.Page, "!!document.querySelector('.frame canvas')") {
+			t.Error("a suspended ID shows a code")
+		}
+		p.Accessible("suspended")
+		p.Picture(root, "wallet-suspended")
+	})
+
+	t.Run("revoked", func(t *testing.T) {
+		s.Kill()
+		s.Posvid("revoke", taras, "--body", ministry, "--as", "1", "--ground", "loss")
+		s.Again()
+		p.Reload()
+		p.choose(taras)
+		p.Wait("the revoked state", "document.querySelector('.state') && document.querySelector('.state').textContent.includes('анульовано')")
+		p.Accessible("revoked")
+		p.Picture(root, "wallet-revoked")
+	})
+
+	t.Run("clock", func(t *testing.T) {
+		q := openPhone(t, b, s, webtest.ShiftClock(5*time.Minute))
+		q.WaitText("#notices", "поспішає на 5 хв")
+		q.Accessible("clock")
+	})
+
+	t.Run("damage", func(t *testing.T) {
+		p.damage(`(w, c) => w.openCursor().onsuccess = (e) => { const k = e.target.result; const v = k.value; v.state = v.state.slice(0, 100); k.update(v); }`)
+		p.Reload()
+		p.WaitText("#notices", "пошкоджено")
+		p.choose(second)
+		p.Accessible("one ID damaged")
+		if kept := records(p); kept != 2 {
+			t.Errorf("%d wallets are kept beside the damage, want 2", kept)
+		}
+		p.damage(`(w, c) => c.put("{", "facts")`)
+		p.Reload()
+		p.WaitText("main h1", "пошкоджено")
+		p.Accessible("damage")
+		p.Picture(root, "wallet-damaged")
+		p.damage(`(w, c) => c.delete("seq")`)
+		p.Reload()
+		p.WaitText("main h1", "пошкоджено")
+		if kept := records(p); kept != 2 {
+			t.Errorf("%d wallets are kept after damage was told, want 2", kept)
+		}
+	})
+
+	t.Run("erased", func(t *testing.T) {
+		p.Do(`new Promise((y, n) => { const r = indexedDB.deleteDatabase("posvid-wallet"); r.onsuccess = y; r.onerror = n; }).then(() => "erased")`)
+		p.Reload()
+		p.WaitText("main", "Браузер стер посвідчення")
+	})
+}
+
+// choose shows one of several IDs.
+func (p phone) choose(number string) {
+	p.t.Helper()
+	p.WaitVisible(".ids button, .person")
+	p.Do(fmt.Sprintf("(Array.from(document.querySelectorAll('.ids button')).find((b) => b.textContent.includes(%q)) || {click() {}}).click()", number))
+	p.Wait("the ID "+number, fmt.Sprintf("document.querySelector('.person').textContent.includes(%q)", number))
+}
+
+// damage changes what the browser keeps, behind the page's back.
+func (p phone) damage(f string) {
+	p.t.Helper()
+	p.Do(fmt.Sprintf(`await (async () => {
+		const db = await new Promise((y, n) => { const r = indexedDB.open("posvid-wallet"); r.onsuccess = () => y(r.result); r.onerror = () => n(r.error); });
+		const t = db.transaction(["wallets", "common"], "readwrite");
+		(%s)(t.objectStore("wallets"), t.objectStore("common"));
+		await new Promise((y, n) => { t.oncomplete = y; t.onabort = n; });
+		db.close();
+	})()`, f))
+}
+
+// TestWalletOldBrowser tells in words what a browser lacks, and runs nothing else.
+func TestWalletOldBrowser(t *testing.T) {
+	s := start(t)
+	b := webtest.Start(t, webtest.Options{})
+	for lacks, words := range map[string]string{
+		`Object.defineProperty(window, "indexedDB", {value: undefined})`:     "IndexedDB",
+		`delete window.WebAssembly`:                                          "WebAssembly",
+		`Object.defineProperty(window.crypto, "subtle", {value: undefined})`: "WebCrypto",
+	} {
+		p := openPhone(t, b, s, lacks)
+		p.WaitText("#old", words)
+		if p.Text("#code") != "" {
+			t.Errorf("without %s the page goes on", words)
+		}
+		p.Accessible("a browser without " + words)
+	}
 }
 
 // records counts the wallets in the browser's store.
