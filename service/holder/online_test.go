@@ -517,3 +517,54 @@ func TestBundle(t *testing.T) {
 		t.Errorf("without a bundle: %+v", bodies)
 	}
 }
+
+// TestOverload asks ten times as much at once as the service works on: what it cannot take it refuses by name, and no code is
+// answered twice nor lost.
+func TestOverload(t *testing.T) {
+	const slots = 8
+	w := started(t, func(c *service.Config) { c.Limits.InFlight = slots })
+	h, client := w.Ministry.Holders["issued"], guard(w)
+	rounds := 20
+	if testing.Short() {
+		rounds = 5
+	}
+	shed := 0
+	for round := range rounds {
+		c, err := h.Body.Online.Issue(t.Context(), h.Row, w.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		answers := make([]answered, 10*slots)
+		var wait sync.WaitGroup
+		for i := range answers {
+			wait.Go(func() {
+				answers[i] = post(t, w, client, "/api/v1/online/check", map[string]any{"code": c.Link(), "mode": "full", "place": "Прохідна"})
+			})
+		}
+		wait.Wait()
+		won := 0
+		for _, a := range answers {
+			if a.Status == http.StatusServiceUnavailable && a.code() == "overloaded" && a.Header.Get("Retry-After") != "" {
+				shed++
+				continue
+			}
+			var one checkAnswer
+			a.into(t, &one)
+			switch one.Code {
+			case "ok":
+				won++
+			case "online-used":
+			default:
+				t.Fatalf("round %d: %+v", round, one)
+			}
+		}
+		if won != 1 {
+			t.Fatalf("round %d: %d won", round, won)
+		}
+		w.Advance(20 * time.Second)
+	}
+	if shed == 0 {
+		t.Error("nothing was shed")
+	}
+	t.Logf("%d rounds of %d questions with %d slots: %d shed", rounds, 10*slots, slots, shed)
+}
