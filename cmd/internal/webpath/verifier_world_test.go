@@ -2,7 +2,6 @@ package webpath
 
 import (
 	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -259,15 +258,6 @@ func (c *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", kind)
 	h.Set("Cache-Control", "no-cache")
 	w.Write(data)
-}
-
-// wasm is the WebAssembly that is served.
-func wasm(t *testing.T) []byte {
-	t.Helper()
-	packed := ok[*os.File](t)(os.Open(filepath.Join(root, "web", "dist", "posvid.wasm.gz")))
-	defer packed.Close()
-	z := ok[*gzip.Reader](t)(gzip.NewReader(packed))
-	return ok[[]byte](t)(io.ReadAll(z))
 }
 
 // desk is a verifier page in a tab.
