@@ -97,7 +97,7 @@ func readCode(text string) string {
 		}
 		return c
 	}, strings.ToUpper(text))
-	if raw, err := codeAlphabet.DecodeString(text); err != nil || len(raw) != codeBytes {
+	if raw, err := codeAlphabet.DecodeString(text); err != nil || len(raw) != codeBytes || len(text) != codeAlphabet.EncodedLen(codeBytes) {
 		return ""
 	}
 	return text
