@@ -79,7 +79,7 @@ func newOperator(t *testing.T, demo bool) *operator {
 	o.issuer = ok[authority.IssuerPrivateKey](t)(authority.IssuerKeyForVectors(cose.ESP256, fmt.Sprint("page body ", demo)))
 	at := time.Now().Add(-20 * 24 * time.Hour)
 	request := ok[[]byte](t)(trust.EncodeKeyRequest(trust.KeyRequest{Kinds: []uint8{0}, MaxLife: 90 * 24 * time.Hour, IssuedAt: at,
-		Bodies: []trust.BodyEntry{{EDRPOU: checkedBody, Name: "Міська рада <b>", NameEN: "City council", DutyPhone: "+380440000000"}}}, o.issuer))
+		Bodies: []trust.BodyEntry{{EDRPOU: checkedBody, Name: "Міська рада", NameEN: "City council <i>", DutyPhone: "+380440000000"}}}, o.issuer))
 	ok[keys.KeyID](t)(o.reg.AdmitKey(request, trust.Grant{ValidFrom: at}, at))
 	return o
 }

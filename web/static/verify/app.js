@@ -93,6 +93,7 @@ function put(outcome, word, strokes) {
   $("verdict").dataset.outcome = o;
   $("sign").replaceChildren(sign(o));
   $("word").textContent = word;
+  $("verdict").scrollIntoView({ block: "start" }); // wherever the person at this page was reading
   if ($("sound").checked) strike(o, strokes);
 }
 
