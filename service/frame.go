@@ -150,6 +150,7 @@ type request struct {
 	route  string // pattern, "" until it is known
 	code   string // code of the problem that was answered
 	cause  error  // of a fault inside
+	loaded []byte // key of the session that was read; nil when there was none
 }
 
 type requestKey struct{}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -401,6 +402,48 @@ func TestSessionToken(t *testing.T) {
 	_, h, _ = w.Do(http.DefaultClient, "POST", "/out", nil, "Cookie", third.Name+"="+third.Value)
 	if ended := cookie(h); ended.MaxAge >= 0 || who(third.Name+"="+third.Value) != "" {
 		t.Error("log-out leaves the session")
+	}
+}
+
+// SRV-07: a request that began before the log-out and ends after it does not bring the session back.
+func TestLogOutWinsAgainstRequestsUnderWay(t *testing.T) {
+	w := newServer(t)
+	inside, gate := make(chan struct{}), make(chan struct{})
+	w.Server.Page("GET /slow", service.Access{Public: true}, func(_ http.ResponseWriter, r *http.Request) error {
+		w.Server.Sessions.Put(r.Context(), "x", "y")
+		close(inside)
+		<-gate
+		return nil
+	})
+	w.Server.Page("POST /out", service.Access{Public: true}, func(_ http.ResponseWriter, r *http.Request) error {
+		return w.Server.LogOut(r.Context())
+	})
+	w.Start()
+	c := w.LogIn(w.Account("Особа Перша", service.Grant{Role: service.Registrar, Body: servicetest.MinistryEDRPOU}), false)
+	path := "/b/" + servicetest.MinistryEDRPOU + "/people/x"
+	if status, _, _ := w.Do(c, "GET", path, nil); status != 200 {
+		t.Fatal("the session does not count")
+	}
+	kept := w.Client() // holds the same cookie, whatever the log-out says
+	kept.Jar = nil
+	at, err := url.Parse(w.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cookie := c.Jar.Cookies(at)[0].String()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		w.Do(kept, "GET", "/slow", nil, "Cookie", cookie)
+	}()
+	<-inside
+	if status, _, _ := w.Do(c, "POST", "/out", nil); status != 200 {
+		t.Fatal("log-out failed")
+	}
+	close(gate)
+	<-done
+	if status, _, _ := w.Do(kept, "GET", path, nil, "Cookie", cookie); status != 401 {
+		t.Errorf("after the log-out: %d, want 401", status)
 	}
 }
 

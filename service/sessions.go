@@ -1,6 +1,7 @@
 package service
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -45,6 +46,9 @@ func (v sessionStore) FindCtx(ctx context.Context, token string) (data []byte, f
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, false, nil
 	}
+	if err == nil {
+		requestOf(ctx).loaded = key[:]
+	}
 	return data, err == nil, err
 }
 
@@ -57,6 +61,11 @@ func (v sessionStore) CommitCtx(ctx context.Context, token string, data []byte, 
 	return v.s.Update(ctx, func(tx *store.ServiceTx) error {
 		sealed, err := tx.Seal("sessions.data", hex.EncodeToString(key[:]), data)
 		if err != nil {
+			return err
+		}
+		if bytes.Equal(requestOf(ctx).loaded, key[:]) {
+			// A session that was read and has been ended meanwhile by another request stays ended.
+			_, err = tx.Exec("UPDATE sessions SET data = $2, expires = $3 WHERE token = $1", key[:], sealed, expiry.Unix())
 			return err
 		}
 		_, err = tx.Exec(`INSERT INTO sessions (token, data, expires) VALUES ($1, $2, $3)
