@@ -282,7 +282,7 @@ func (p *part) resend(ctx context.Context, body, client string, event int64, acc
 		if err := tx.Exec1(`UPDATE systems SET fails = 0, wait = 0 WHERE id = $1`, s.id); err != nil {
 			return err
 		}
-		return changed(tx, s.id, body, account, at, fmt.Sprintf("sent again: event %d", event))
+		return changed(tx, s.id, body, account, at, fmt.Sprintf("%s %d", changeResent, event))
 	})
 }
 

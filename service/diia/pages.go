@@ -117,7 +117,7 @@ func (p *part) showList(w http.ResponseWriter, r *http.Request, status int, f, b
 		return err
 	}
 	if f.Until == "" {
-		f.Until = hr.DateInKyiv(p.s.Now().AddDate(1, 0, 0)).String()
+		f.Until = hr.DateInKyiv(p.s.Now().AddDate(1, 0, 0)).UA()
 	}
 	return p.s.Render(w, r, status, "systems", listPage{EDRPOU: body, Systems: all, Form: f, Bind: bind, Done: doneOf(r)})
 }
@@ -140,7 +140,7 @@ func (p *part) showSystem(w http.ResponseWriter, r *http.Request, status int, f 
 	}
 	v := all[0]
 	if f == nil {
-		f = &form{Name: v.Name, Keys: v.KeySet(), Webhook: v.Webhook, Until: v.UntilInput(), Scopes: v.Scopes, Numbers: v.Numbers}
+		f = &form{Name: v.Name, Keys: v.KeySet(), Webhook: v.Webhook, Until: v.UntilDate(), Scopes: v.Scopes, Numbers: v.Numbers}
 	}
 	return p.s.Render(w, r, status, "system", systemPage{EDRPOU: body, System: v, Form: *f, Done: doneOf(r)})
 }

@@ -54,7 +54,7 @@ func TestPages(t *testing.T) {
 	if status, to, _ := w.post(t, admin, list+"/"+client+"/stop", nil); status != 303 || !strings.HasSuffix(to, "done=stopped") {
 		t.Errorf("stop: %d %s", status, to)
 	}
-	if status, _, page := w.Do(admin, "GET", list+"/"+client, nil); status != 200 || bytes.Contains(page, []byte(`id="system-stop"`)) || !bytes.Contains(page, []byte("stopped")) {
+	if status, _, page := w.Do(admin, "GET", list+"/"+client+"?lang=uk", nil); status != 200 || bytes.Contains(page, []byte(`id="system-stop"`)) || !bytes.Contains(page, []byte("· зупинено")) || !bytes.Contains(page, []byte("зареєстровано: документ, події")) {
 		t.Errorf("stopped system's page: %d %s", status, page)
 	}
 	if status, to, _ := w.post(t, admin, list+"/"+client+"/withdraw", nil); status != 303 || to != list+"?done=withdrawn" {

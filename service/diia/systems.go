@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -303,7 +302,7 @@ func (p *part) register(ctx context.Context, body string, account int64, r regis
 		if err := putGrant(tx, id, body, r.scopes, r.numbers, print, at); err != nil {
 			return err
 		}
-		return changed(tx, id, body, account, at, "registered: "+strings.Join(r.scopes, " "))
+		return changed(tx, id, body, account, at, changeRegistered+" "+strings.Join(r.scopes, " "))
 	})
 }
 
@@ -327,6 +326,16 @@ func putGrant(tx *store.ServiceTx, id int64, body string, scopes []string, numbe
 		id, body, strings.Join(scopes, " "), numbers, print[:], at.Unix())
 	return err
 }
+
+// What is noted of a change: one of these words, then what it is about.
+const (
+	changeRegistered = "registered"
+	changeGranted    = "granted"
+	changeRenewed    = "changed"
+	changeWithdrawn  = "withdrawn"
+	changeStopped    = "stopped"
+	changeResent     = "resent"
+)
 
 // changed notes who changed what.
 func changed(tx *store.ServiceTx, id int64, body string, account int64, at time.Time, what string) error {
@@ -358,7 +367,7 @@ func (p *part) let(ctx context.Context, body, client string, account int64, scop
 		if err := putGrant(tx, s.id, body, scopes, numbers, s.print, at); err != nil {
 			return err
 		}
-		return changed(tx, s.id, body, account, at, "granted: "+strings.Join(scopes, " "))
+		return changed(tx, s.id, body, account, at, changeGranted+" "+strings.Join(scopes, " "))
 	})
 }
 
@@ -384,7 +393,7 @@ func (p *part) withdraw(ctx context.Context, body, client string, account int64,
 			at.Unix(), s.id, body); err != nil {
 			return err
 		}
-		return changed(tx, s.id, body, account, at, "grant withdrawn")
+		return changed(tx, s.id, body, account, at, changeWithdrawn)
 	})
 }
 
@@ -407,7 +416,7 @@ func (p *part) stop(ctx context.Context, body, client string, account int64, at 
 		if _, err := tx.Exec(`UPDATE system_events SET state = 4, closed = $1, why = 'stopped' WHERE system = $2 AND state IN (0, 2)`, at.Unix(), s.id); err != nil {
 			return err
 		}
-		return changed(tx, s.id, body, account, at, "stopped")
+		return changed(tx, s.id, body, account, at, changeStopped)
 	})
 }
 
@@ -442,7 +451,7 @@ func (p *part) renew(ctx context.Context, body, client string, account int64, r 
 		if err := putGrant(tx, s.id, body, r.scopes, r.numbers, print, at); err != nil {
 			return err
 		}
-		return changed(tx, s.id, body, account, at, fmt.Sprintf("changed: %s", strings.Join(r.scopes, " ")))
+		return changed(tx, s.id, body, account, at, changeRenewed+" "+strings.Join(r.scopes, " "))
 	})
 }
 

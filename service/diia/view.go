@@ -39,9 +39,6 @@ type systemView struct {
 // UntilDate is the last day of the term.
 func (v systemView) UntilDate() string { return hr.DateInKyiv(v.until.Add(-time.Second)).UA() }
 
-// UntilInput is the last day as a date field wants it.
-func (v systemView) UntilInput() string { return hr.DateInKyiv(v.until.Add(-time.Second)).String() }
-
 // Can tells whether the body grants a scope.
 func (v systemView) Can(scope string) bool { return slices.Contains(v.Scopes, scope) }
 
@@ -68,7 +65,7 @@ type eventView struct {
 	ID      int64
 	UUID    string
 	At      string
-	Status  string
+	Status  profileStatus
 	Parked  bool
 	Dead    bool
 	Tries   int
@@ -76,10 +73,63 @@ type eventView struct {
 	Subject int64 // row of the post, for the registrar's pages
 }
 
+// Text is the state that the event tells of, in words.
+func (e eventView) Text(lang string) string {
+	w := map[profileStatus][2]string{statusActive: {"видано", "issued"}, statusSuspended: {"зупинено", "suspended"}, statusDismissed: {"право припинено", "right ended"},
+		statusRemoved: {"посвідчення немає", "no ID"}}[e.Status]
+	if lang == "en" {
+		return w[1]
+	}
+	return w[0]
+}
+
 type entryView struct {
 	At   string
 	Body string
-	What string
+	What string // as changed wrote it: a word of changeWords, then what it is about
+}
+
+// changeWords are what may be done to a system, as it is stored and as people read it.
+var changeWords = map[string][2]string{
+	changeRegistered: {"зареєстровано", "registered"},
+	changeGranted:    {"надано дозвіл", "granted"},
+	changeRenewed:    {"змінено", "changed"},
+	changeWithdrawn:  {"дозвіл відкликано", "grant withdrawn"},
+	changeStopped:    {"зупинено", "stopped"},
+	changeResent:     {"подію надіслано ще раз", "event sent again"},
+}
+
+// scopeWords are the scopes as people read them.
+var scopeWords = map[string][2]string{
+	scopeDocuments:  {"документ", "document"},
+	scopeVerify:     {"перевірка", "verify"},
+	scopeEnrolments: {"підключення", "enrolment"},
+	scopeEvents:     {"події", "events"},
+}
+
+// Text is the line in words: lang "en" English, any other Ukrainian.
+func (e entryView) Text(lang string) string {
+	say := func(words map[string][2]string, key string) string {
+		w, ok := words[key]
+		switch {
+		case !ok:
+			return key
+		case lang == "en":
+			return w[1]
+		}
+		return w[0]
+	}
+	what, about, _ := strings.Cut(e.What, " ")
+	out := say(changeWords, what)
+	for i, a := range strings.Fields(about) {
+		if i == 0 {
+			out += ": "
+		} else {
+			out += ", "
+		}
+		out += say(scopeWords, a)
+	}
+	return out
 }
 
 // printText is a fingerprint as people compare it: 20 bytes in base32, groups of four.
@@ -211,7 +261,7 @@ func details(tx *store.ServiceTx, s *system, body string, v *systemView) error {
 			if err != nil {
 				return err
 			}
-			v.Undelivered = append(v.Undelivered, eventView{ID: e.id, UUID: e.uuid, At: stampKyiv(e.at), Status: e.status.String(), Parked: e.state == eventParked,
+			v.Undelivered = append(v.Undelivered, eventView{ID: e.id, UUID: e.uuid, At: stampKyiv(e.at), Status: e.status, Parked: e.state == eventParked,
 				Dead: e.state == eventDead, Tries: e.tries, Why: e.why, Subject: e.entitlement})
 			return nil
 		}); err != nil {
