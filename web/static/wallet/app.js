@@ -207,14 +207,14 @@ function home() {
     el("h1", { class: "visually-hidden" }, T("title")),
     ...waiting,
     v.ids.length > 1 ? choice(v.ids) : null,
-    id.state === "issued" ? codeSection(id) : stateSection(id),
+    id.state === "issued" ? codeSection(id) : [stateSection(id), refreshRow()],
     id.state === "issued" && id.soon ? notice("warn", el("p", {}, T("soon", { t: dateUA(id.expires_at) }))) : null,
     person(id),
     id.state === "issued" ? hints() : null,
     actions(id),
     facts(id),
-    refreshRow(),
-  ];
+    id.state === "issued" ? refreshRow() : null,
+  ].flat();
 }
 
 function choice(ids) {
@@ -238,7 +238,8 @@ function choice(ids) {
             },
           },
         },
-        `${T("number", { n: id.number })} · ${pick(id.body_name) || id.body}`,
+        el("span", {}, T("number", { n: id.number }), id.state === "issued" ? "" : ` · ${stateText(id)}`),
+        el("span", { class: "of" }, pick(id.body_name) || id.body),
       ),
     ),
   );
@@ -680,7 +681,7 @@ function asked(q, box) {
   return [
     el("h1", {}, T("askWho")),
     el("p", { class: "who" }, q.name),
-    el("dl", { class: "facts" }, row(T("askBody"), `${pick(q.body_name) || "—"} (${q.body})`), row(T("factState"), T(`askClass_${q.class in { checkpoint: 1, council: 1 } ? q.class : "none"}`)), row(T("askUntil"), T("kyiv", { t: minuteUA(q.expires_at) }))),
+    el("dl", { class: "facts" }, row(T("askBody"), `${pick(q.body_name) || "—"} (${q.body})`), row(T("askClass"), T(`askClass_${q.class in { checkpoint: 1, council: 1 } ? q.class : "none"}`)), row(T("askUntil"), T("kyiv", { t: minuteUA(q.expires_at) }))),
     el("p", {}, T("askSign")),
     usable.length > 1 ? el("div", { class: "field" }, el("label", { for: "which" }, T("askWhich")), which) : null,
     el("fieldset", { class: "faces" }, el("legend", { class: "visually-hidden" }, T("faces")), option("check", T("faceCheck")), option("full", T("faceFull"))),

@@ -110,6 +110,7 @@ export const texts = {
   askPaste: ["Або вставте текст запиту (починається з SIDQ1:)", "Or paste the question (it begins with SIDQ1:)"],
   askRead: ["Прочитати запит", "Read the question"],
   askWho: ["Хто питає", "Who asks"],
+  askClass: ["Вид перевіряльника", "Kind of verifier"],
   askClass_checkpoint: ["пункт пропуску", "checkpoint"],
   askClass_council: ["орган місцевого самоврядування", "local council"],
   askClass_none: ["перевіряльник", "verifier"],
