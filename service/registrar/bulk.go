@@ -799,6 +799,6 @@ func (p *pages) runBulk(ctx context.Context, b *bulkChange) error {
 		now.Stage, now.Finished = bulkDone, p.Now()
 		return nil
 	})
-	p.tell(body)
+	p.tell()
 	return err
 }

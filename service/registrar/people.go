@@ -29,30 +29,55 @@ type person struct {
 	Name        string
 	Position    string
 	Unit        string
-	search      string
-	sort        []byte // collation key of name, then position
+	sort        []byte
 }
 
 // people is everything of a body that lists and counts need, as it stood at one moment.
 type people struct {
+	*roster
 	head      issuer.AuditHead
 	at        time.Time
 	ids       []person          // every ID ever issued, in the order of names
 	standings []issuer.Standing // everybody who has not left, in the order of names
-	search    []string          // folded text of each standing
-	units     []string          // in the order of names, each once
 	counts    map[issuer.State]int
 	steps     map[issuer.Step]int
 	posts     int
 }
 
-// peopleCache holds the newest people of a body. Making them reads and opens every record, so one does it for all who ask.
+// roster is what changes with plans, manual entries and the calendar alone: whose posts there are, with names opened and put in
+// order. It takes seconds for a large body, while states of IDs are read anew within a fraction of one.
+type roster struct {
+	key       rosterKey
+	standings []issuer.Standing // in the order of names; steps and IDs are those of the time it was made
+	search    []string          // folded text of each
+	units     []string          // in the order of names, each once
+	records   map[int64]record  // by entitlement, those who left too
+	slips     map[int64]time.Time
+}
+
+// rosterKey tells when a roster has to be made anew.
+type rosterKey struct {
+	plan   uint64 // newest plan
+	hash   [32]byte
+	state  issuer.PlanState
+	manual uint64 // newest manual entry
+	day    hr.Date
+}
+
+// record is what lists show of a row of the register.
+type record struct {
+	name, position, unit, staff string
+	sort                        []byte // collation key of name, then position
+	search                      string // folded text
+}
+
+// peopleCache holds the newest people of a body. One makes them for all who ask.
 type peopleCache struct {
 	mu  sync.Mutex
 	now *people
 }
 
-// peopleAge is how long a list may be used while nothing is written: terms end by the passing of time alone.
+// peopleAge is how long they may be used while nothing is written: slips end by the passing of time alone.
 const peopleAge = 5 * time.Minute
 
 // collateKeys puts texts into the order of the Ukrainian alphabet. It is used by one goroutine.
@@ -71,7 +96,8 @@ func (k *collateKeys) key(s string) []byte {
 	return slices.Clone(k.c.KeyFromString(&k.buffer, s))
 }
 
-// peopleOf is the body's people as they stand now.
+// peopleOf is the body's people as they stand now. Every change of the register and of an ID stands in the audit, so its head
+// tells whether what was read is what is.
 func (p *pages) peopleOf(ctx context.Context, b *service.Body, at time.Time) (*people, error) {
 	p.mu.Lock()
 	cache := p.people[b.EDRPOU]
@@ -82,14 +108,26 @@ func (p *pages) peopleOf(ctx context.Context, b *service.Body, at time.Time) (*p
 	p.mu.Unlock()
 	cache.mu.Lock()
 	defer cache.mu.Unlock()
+	ctx = context.WithoutCancel(ctx) // whoever goes away leaves it to those who wait
 	head, err := b.Body.AuditHead(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if now := cache.now; now != nil && now.head == head && at.Sub(now.at) < peopleAge && !at.Before(now.at) {
+	key, err := rosterKeyOf(ctx, b, at)
+	if err != nil {
+		return nil, err
+	}
+	now := cache.now
+	if now != nil && now.key == key && now.head == head && at.Sub(now.at) < peopleAge && !at.Before(now.at) {
 		return now, nil
 	}
-	v, err := p.readPeople(ctx, b, at)
+	var r *roster
+	if now != nil && now.key == key {
+		r = now.roster
+	} else if r, err = readRoster(ctx, b, key, at); err != nil {
+		return nil, err
+	}
+	v, err := readPeople(ctx, b, r, at)
 	if err != nil {
 		return nil, err
 	}
@@ -98,92 +136,159 @@ func (p *pages) peopleOf(ctx context.Context, b *service.Body, at time.Time) (*p
 	return v, nil
 }
 
-func (p *pages) readPeople(ctx context.Context, b *service.Body, at time.Time) (*people, error) {
-	v := &people{at: at, counts: map[issuer.State]int{}, steps: map[issuer.Step]int{}}
+func rosterKeyOf(ctx context.Context, b *service.Body, at time.Time) (key rosterKey, err error) {
+	key.day = hr.DateInKyiv(at)
+	err = b.Store.View(ctx, func(tx issuer.Tx) error {
+		last, err := tx.LastPlan()
+		if err != nil && !errors.Is(err, issuer.ErrNotFound) {
+			return err
+		}
+		key.plan, key.state, key.hash = last.Number, last.State, last.Hash
+		key.manual, err = tx.LastAction(issuer.ApproveManualIssue)
+		return err
+	})
+	return key, err
+}
+
+// readRoster opens every row of the register and puts the names in order.
+func readRoster(ctx context.Context, b *service.Body, key rosterKey, at time.Time) (*roster, error) {
 	standings, err := b.Register.Standings(ctx, at)
 	if err != nil {
 		return nil, err
 	}
+	r := &roster{key: key, standings: standings, records: make(map[int64]record, len(standings)), slips: map[int64]time.Time{}}
 	keys := newCollate()
-	type record struct {
-		name, position, unit, staff string
-		sort                        []byte
-	}
-	records := make(map[int64]record, len(standings))
-	take := func(entitlement int64, r *hr.Record) record {
-		one := record{r.FullName(), r.Position, r.Unit, r.StaffNumber, nil}
-		one.sort = keys.key(one.name + "\x01" + one.position)
-		records[entitlement] = one
-		return one
+	units := map[string]bool{}
+	take := func(entitlement int64, one *hr.Record) {
+		v := record{name: one.FullName(), position: one.Position, unit: one.Unit, staff: one.StaffNumber}
+		v.sort = keys.key(v.name + "\x01" + v.position)
+		v.search = fold(v.name + " " + v.position + " " + v.unit + " " + v.staff)
+		r.records[entitlement] = v
+		if v.unit != "" {
+			units[v.unit] = true
+		}
 	}
 	for i := range standings {
 		take(standings[i].Entitlement, &standings[i].Record)
-		v.steps[standings[i].Step]++
 	}
-	v.posts = len(standings)
-	slices.SortStableFunc(standings, func(x, y issuer.Standing) int {
-		return slices.Compare(records[x.Entitlement].sort, records[y.Entitlement].sort)
-	})
-	v.standings = standings
-	units := map[string]bool{}
-	for i := range standings {
-		r := records[standings[i].Entitlement]
-		v.search = append(v.search, fold(r.name+" "+r.position+" "+r.unit+" "+r.staff+" "+standings[i].ID.Number))
-		if r.unit != "" {
-			units[r.unit] = true
-		}
-	}
-	if err := b.Body.List(ctx, nil, func(id issuer.ID) error {
-		v.counts[id.State]++
-		if id.State != issuer.StatePending && id.State != issuer.StateAbandoned {
-			v.ids = append(v.ids, person{ID: id, Entitlement: id.Entitlement})
-		}
-		return nil
+	// Those who left are not among the standings; they are named by the IDs they had.
+	if err := b.Store.View(ctx, func(tx issuer.Tx) error {
+		return tx.Posts(func(post issuer.PostRow) error {
+			if post.Status == hr.StatusDismissed {
+				take(post.ID, &post.Record)
+			}
+			return nil
+		})
 	}); err != nil {
 		return nil, err
 	}
-	// Those who left are not among the standings; their records are read for the IDs they had.
-	missing := false
-	for i := range v.ids {
-		if _, ok := records[v.ids[i].Entitlement]; !ok {
-			missing = true
-			break
-		}
-	}
-	if missing {
-		if err := b.Store.View(ctx, func(tx issuer.Tx) error {
-			return tx.Posts(func(post issuer.PostRow) error {
-				if _, ok := records[post.ID]; !ok {
-					take(post.ID, &post.Record)
-				}
-				return nil
-			})
-		}); err != nil {
-			return nil, err
-		}
-	}
-	for i := range v.ids {
-		one := &v.ids[i]
-		r := records[one.Entitlement]
-		one.Name, one.Position, one.Unit, one.sort = r.name, r.position, r.unit, r.sort
-		one.search = fold(r.name + " " + r.position + " " + r.unit + " " + r.staff + " " + one.ID.Number)
-		if r.unit != "" {
-			units[r.unit] = true
-		}
-	}
-	slices.SortStableFunc(v.ids, func(x, y person) int {
-		if n := slices.Compare(x.sort, y.sort); n != 0 {
-			return n
-		}
-		return cmp.Compare(x.ID.ID, y.ID.ID)
+	slices.SortStableFunc(r.standings, func(x, y issuer.Standing) int {
+		return slices.Compare(r.records[x.Entitlement].sort, r.records[y.Entitlement].sort)
 	})
+	for i := range r.standings {
+		r.search = append(r.search, r.records[r.standings[i].Entitlement].search)
+	}
 	sorted := make(map[string][]byte, len(units))
 	for u := range units {
-		v.units = append(v.units, u)
+		r.units = append(r.units, u)
 		sorted[u] = keys.key(u)
 	}
-	slices.SortFunc(v.units, func(x, y string) int { return cmp.Or(slices.Compare(sorted[x], sorted[y]), strings.Compare(x, y)) })
+	slices.SortFunc(r.units, func(x, y string) int { return cmp.Or(slices.Compare(sorted[x], sorted[y]), strings.Compare(x, y)) })
+	return r, nil
+}
+
+// readPeople reads what becomes of the people of a roster from day to day: IDs, wishes, slips.
+func readPeople(ctx context.Context, b *service.Body, r *roster, at time.Time) (*people, error) {
+	v := &people{roster: r, at: at, counts: map[issuer.State]int{}, steps: map[issuer.Step]int{}, standings: slices.Clone(r.standings), posts: len(r.standings)}
+	err := b.Store.View(ctx, func(tx issuer.Tx) error {
+		v.ids = nil
+		clear(v.counts)
+		live := map[int64]issuer.ID{}
+		const page = 4096
+		for after := int64(0); ; {
+			ids, err := tx.ListIDs(after, nil, page)
+			if err != nil {
+				return err
+			}
+			for _, id := range ids {
+				after = id.ID
+				v.counts[id.State]++
+				if id.State.Live() {
+					live[id.Entitlement] = id
+				}
+				if id.State == issuer.StatePending || id.State == issuer.StateAbandoned {
+					continue
+				}
+				one := r.records[id.Entitlement]
+				v.ids = append(v.ids, person{ID: id, Entitlement: id.Entitlement, Name: one.name, Position: one.position, Unit: one.unit, sort: one.sort})
+			}
+			if len(ids) < page {
+				break
+			}
+		}
+		wished := map[int64]bool{}
+		for after := int64(0); ; {
+			rows, err := tx.Wished(after, page)
+			if err != nil {
+				return err
+			}
+			for _, n := range rows {
+				after, wished[n] = n, true
+			}
+			if len(rows) < page {
+				break
+			}
+		}
+		open, err := tx.OpenSlips()
+		if err != nil {
+			return err
+		}
+		for i := range v.standings {
+			s := &v.standings[i]
+			s.ID, s.SlipExpires = live[s.Entitlement], time.Time{}
+			if slip, ok := open[s.Entitlement]; ok {
+				ends, known := r.slips[slip]
+				if !known {
+					row, err := tx.Slip(slip)
+					if err != nil {
+						return err
+					}
+					ends = row.Expires
+					r.slips[slip] = ends
+				}
+				if at.Before(ends) {
+					s.SlipExpires = ends
+				}
+			}
+			s.Step = stepOf(s, wished[s.Entitlement])
+			v.steps[s.Step]++
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(v.ids, func(x, y person) int {
+		return cmp.Or(slices.Compare(x.sort, y.sort), cmp.Compare(x.ID.ID, y.ID.ID))
+	})
 	return v, nil
+}
+
+// stepOf is how far somebody is from an ID in a phone, by the same rules as issuer.Register.Standings.
+func stepOf(s *issuer.Standing, wished bool) issuer.Step {
+	switch {
+	case s.ID.State == issuer.StateIssued:
+		return issuer.StepIssued
+	case s.ID.State == issuer.StateSuspended:
+		return issuer.StepSuspended
+	case len(s.Reasons) > 0:
+		return issuer.StepNotEntitled
+	case wished:
+		return issuer.StepToIssue
+	case !s.SlipExpires.IsZero():
+		return issuer.StepSlipOpen
+	}
+	return issuer.StepNoSlip
 }
 
 // waiting is one thing that somebody has to do.
@@ -330,7 +435,8 @@ func (p *pages) ids(c *call) error {
 	var found []int
 	for i := range all.ids {
 		one := &all.ids[i]
-		if (states == nil || slices.Contains(states, one.ID.State)) && (v.Unit == "" || one.Unit == v.Unit) && matches(one.search, words) {
+		if (states == nil || slices.Contains(states, one.ID.State)) && (v.Unit == "" || one.Unit == v.Unit) &&
+			(len(words) == 0 || matches(all.records[one.Entitlement].search+" "+fold(one.ID.Number), words)) {
 			found = append(found, i)
 		}
 	}
@@ -659,7 +765,7 @@ func (p *pages) changeID(c *call) error {
 	if err != nil {
 		return again(err)
 	}
-	p.tell(c.body)
+	p.tell()
 	if err := c.sent(c.path("ids", id.ID)); err != nil {
 		return err
 	}
@@ -697,7 +803,7 @@ func (p *pages) withdraw(c *call) error {
 	if err != nil {
 		return err
 	}
-	p.tell(c.body)
+	p.tell()
 	return c.seeOther(c.path("ids", id.ID))
 }
 

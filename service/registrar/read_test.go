@@ -7,6 +7,7 @@ import (
 
 	"github.com/xuri/excelize/v2"
 
+	"github.com/posvid/posvid/issuer"
 	"github.com/posvid/posvid/service"
 )
 
@@ -116,4 +117,64 @@ func TestAuditPage(t *testing.T) {
 		t.Error("the filter finds no slips")
 	}
 	auditor.get(base + "?event=66&until=01.01.2026").ok().has("нічого не знайдено")
+}
+
+// What lists keep in memory is what the register says, after each change.
+func TestPeopleFollowTheRegister(t *testing.T) {
+	o := newOffice(t)
+	compare := func(what string) {
+		t.Helper()
+		all, err := o.p.peopleOf(bg, o.Ministry.Body, o.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := o.Ministry.Register.Standings(bg, o.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[int64]issuer.Standing{}
+		for _, s := range all.standings {
+			got[s.Entitlement] = s
+		}
+		if len(got) != len(want) {
+			t.Fatalf("%s: %d people, want %d", what, len(got), len(want))
+		}
+		for _, s := range want {
+			if g := got[s.Entitlement]; g.Step != s.Step || g.ID.ID != s.ID.ID || !g.SlipExpires.Equal(s.SlipExpires) || len(g.Reasons) != len(s.Reasons) {
+				t.Errorf("%s: %d is %+v, want %+v", what, s.Entitlement, g.Step, s.Step)
+			}
+		}
+		last := ""
+		keys := newCollate()
+		for _, s := range all.standings {
+			if key := string(keys.key(s.Record.FullName())); key < last {
+				t.Errorf("%s: names are out of order", what)
+			} else {
+				last = key
+			}
+		}
+	}
+	compare("at first")
+	b, h := o.Ministry.Body.Body, o.Ministry.Holders
+	if err := b.Suspend(bg, h["issued"].Row, issuer.Change{Ground: issuer.GroundCheck, Operator: "1", At: o.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	compare("suspended")
+	if _, err := b.Issue(bg, o.Now(), h["enrolled"].Entitlement); err != nil {
+		t.Fatal(err)
+	}
+	compare("issued")
+	if err := o.Ministry.Register.Withdraw(bg, h["second"].Entitlement, o.Ministry.Operators[0], o.Now()); err != nil {
+		t.Fatal(err)
+	}
+	compare("withdrawn")
+	if _, err := o.Ministry.Register.Slips(bg, issuer.SlipFilter{Renew: true}, o.Ministry.Operators[0], o.Now()); err != nil {
+		t.Fatal(err)
+	}
+	compare("slips")
+	clerk := o.browser(service.Registrar, o.Ministry, 11)
+	o.sign(clerk, o.upload(clerk, o.Ministry, csvOf([]row{leaveOf(h["none"])})))
+	compare("left")
+	o.Advance(issuer.SlipLife)
+	compare("slips ran out")
 }

@@ -149,13 +149,8 @@ func (p *pages) route(pattern string, a service.Access, max int64, h func(*call)
 	})
 }
 
-// tell asks that verifiers hear of a change, and forgets what was kept of the body's people.
-func (p *pages) tell(b *service.Body) {
-	p.mu.Lock()
-	delete(p.people, b.EDRPOU)
-	p.mu.Unlock()
-	p.PublishSoon()
-}
+// tell asks that verifiers hear of a change.
+func (p *pages) tell() { p.PublishSoon() }
 
 // runJobs works off everything that waits; tests call it instead of waiting.
 func (p *pages) runJobs(ctx context.Context) error {

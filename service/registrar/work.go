@@ -266,7 +266,7 @@ func (p *pages) applyLoad(ctx context.Context, b *service.Body, l *load) error {
 		}
 	})
 	if err == nil {
-		p.tell(b)
+		p.tell()
 	}
 	return changed
 }
