@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"os/signal"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -13,7 +14,12 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"posvid":        func() { os.Exit(run(context.Background(), script.Env("posvid"), os.Args[1:])) },
+		"posvid": func() {
+			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+			code := run(ctx, script.Env("posvid"), os.Args[1:])
+			stop()
+			os.Exit(code)
+		},
 		"posvid-verify": func() { os.Exit(verifycli.Run(script.Env("posvid-verify"), os.Args[1:])) },
 	})
 }

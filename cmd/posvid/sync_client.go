@@ -223,7 +223,7 @@ func (c *serviceClient) unreachable(err error) error {
 		return c.undecided(env.Err("сертифікат не для %s", "the certificate is not for %s", c.origin), env.T("перевірте --service: можливо, відповідає хтось інший", "check --service: somebody else may be answering"))
 	case errors.As(err, &invalid):
 		return c.undecided(env.Err("сертифікат служби %s не чинний", "the certificate of %s is not valid", c.origin), env.T("перевірте дату й час цього пристрою, тоді спитайте адміністратора служби", "check date and time of this device, then ask the administrator of the service"))
-	case errors.As(err, &notTLS):
+	case errors.As(err, &notTLS), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"): // net/http has no name for it
 		return c.undecided(env.Err("%s відповідає без шифрування", "%s answers without encryption", c.origin), env.T("перевірте --service і порт", "check --service and the port"))
 	case errors.As(err, &name):
 		return c.undecided(env.Err("адресу %s не знайдено", "there is no address %s", c.origin), env.T("перевірте --service і мережу", "check --service and the network"))
