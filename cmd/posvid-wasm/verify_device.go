@@ -33,6 +33,7 @@ type device struct {
 	screen *screen
 	signer keys.VerifierSigner // nil until the page has given its key
 	hpke   keys.HPKEPublicKey
+	guard  string // who is on duty, where the device's policy names guards; forgotten with the page
 }
 
 func newDevice(state *checkpoint.State, lang string) *device {
@@ -47,7 +48,7 @@ type order struct {
 	Unread  bool     `json:"unread"`  // reading: a picture without a code
 	Source  string   `json:"source"`  // reading
 	Network bool     `json:"network"` // reading: the page has a network
-	Text    string   `json:"text"`    // fingerprint, pin, confirm
+	Text    string   `json:"text"`    // fingerprint, pin, confirm, guard
 	Class   string   `json:"class"`   // class, request
 	Body    string   `json:"body"`    // request: ЄДРПОУ
 	Name    string   `json:"name"`    // request
@@ -112,6 +113,9 @@ type jsonHealth struct {
 	Key      string   `json:"key"`  // fingerprint of this device's key, as the body's administrator sees it; "" while the page has given none
 	Mend     bool     `json:"mend"` // the state is damaged: a person may order to recover
 	Clock    string   `json:"clock"`
+	Guards   []string `json:"guards"` // names of which one has to be chosen; none: nobody is asked
+	Guard    string   `json:"guard"`
+	Policy   uint64   `json:"policy"` // number of the policy of this checkpoint; 0: none
 }
 
 // maxOrder is the longest order, in bytes: sixteen codes of the longest form, and what else stands in it.
@@ -164,6 +168,10 @@ func (d *device) do(text string, data []byte) (*answer, error) {
 		if !sourceKnown(o.Source) || len(o.Texts) == 0 && !o.Unread {
 			return nil, errOrder
 		}
+		if p, err := d.state.Policy(now); err == nil && p != nil && len(p.Guards) > 0 && d.guard == "" {
+			s.say(s.t("спершу вартовий, тоді коди: оберіть, хто заступив", "first the guard, then codes: choose who is on duty"), now)
+			break
+		}
 		s.read(o.Texts, o.Unread, o.Source, o.Network, now)
 	case "tick":
 		s.tick(now)
@@ -183,6 +191,10 @@ func (d *device) do(text string, data []byte) (*answer, error) {
 		s.confirm(o.Text, now)
 	case "picture":
 		out.Shown = s.picture(o.Number, data)
+	case "policy":
+		err = d.policy(data, now)
+	case "guard":
+		err = d.onDuty(o.Text, now)
 	case "online":
 		out.Online = s.onlineWords(data)
 		s.online = ""
@@ -261,6 +273,39 @@ func (d *device) install(data []byte, recovering bool, now time.Time) (*jsonRepo
 	}
 	return out, nil
 }
+
+// policy takes the service's answer about this checkpoint (docs/spec/checkpoint-account.md) and installs the policy in it, if there is
+// one: what the body signed for this device, and nothing looser than its bundle.
+func (d *device) policy(data []byte, now time.Time) error {
+	var told struct {
+		Policy []byte `json:"policy"`
+	}
+	if len(data) > maxOrder || json.Unmarshal(data, &told) != nil {
+		return checkpoint.ErrPolicy
+	}
+	if len(told.Policy) == 0 {
+		return nil
+	}
+	_, err := d.state.InstallPolicy(told.Policy, now)
+	return err
+}
+
+// onDuty names the guard; where the policy names some, only one of them.
+func (d *device) onDuty(name string, now time.Time) error {
+	p, err := d.state.Policy(now)
+	if err != nil {
+		return err
+	}
+	kept, ok := p.Guard(clean(name))
+	if !ok {
+		return errGuard
+	}
+	d.screen.clear()
+	d.guard = kept
+	return nil
+}
+
+var errGuard = errors.New("posvid-wasm: no guard of the policy has this name")
 
 // setKey gives the device the key that the page keeps.
 func (d *device) setKey(signer keys.VerifierSigner, hpke keys.HPKEPublicKey) error {
@@ -353,7 +398,7 @@ func (d *device) sign(o order, body []byte, now time.Time) (string, error) {
 // health says what stands in the way of confirming anything, by the checks that no code has a part in.
 func (d *device) health(now time.Time) (h jsonHealth) {
 	s := d.screen
-	h.Warnings, h.Clock = []string{}, locale.Moment(s.lang, now)
+	h.Warnings, h.Guards, h.Clock = []string{}, []string{}, locale.Moment(s.lang, now)
 	tell := func(code verifier.Code, a locale.Args) {
 		h.Ready, h.Code = false, string(code)
 		h.Headline, h.Cause, h.Next = locale.Text(s.lang, string(code), a)
@@ -363,7 +408,7 @@ func (d *device) health(now time.Time) (h jsonHealth) {
 	}
 	defer func() {
 		if recover() != nil {
-			h = jsonHealth{Warnings: []string{}, Demo: h.Demo, Pinned: h.Pinned}
+			h = jsonHealth{Warnings: []string{}, Guards: []string{}, Demo: h.Demo, Pinned: h.Pinned}
 			tell(verifier.Internal, locale.Args{})
 		}
 	}()
@@ -388,6 +433,18 @@ func (d *device) health(now time.Time) (h jsonHealth) {
 	if b := info.Bundle; b != nil {
 		issued, expires = b.IssuedAt(), b.ExpiresAt()
 		limit := b.Policy().For(info.Class).StatusAge
+		if p, err := d.state.Policy(now); err == nil && p != nil {
+			h.Policy, h.Guard = p.Number, d.guard
+			for _, g := range p.Guards {
+				h.Guards = append(h.Guards, clean(g))
+			}
+			if p.StatusAge > 0 {
+				limit = min(limit, p.StatusAge)
+			}
+			if p.Expired {
+				h.Warnings = append(h.Warnings, s.t("строк правил цього пункту минув: вони діють далі, попросіть нові", "the term of this checkpoint's policy is over: it is obeyed on, ask for a new one"))
+			}
+		}
 		h.Number, h.AsOf, h.Expires, h.Limit = b.Number(), locale.Moment(s.lang, issued), locale.Moment(s.lang, expires), locale.Duration(s.lang, limit)
 		h.Age = locale.Duration(s.lang, now.Sub(issued))
 		switch left := expires.Sub(now); {
@@ -456,6 +513,10 @@ func (d *device) words(err error) *jsonFault {
 		return f("intact", "стан пристрою цілий: відновлювати нічого", "the state of the device is intact: there is nothing to recover", "Встановіть набір довіри звичайно.", "Install the trust bundle as usual.")
 	case errors.Is(err, checkpoint.ErrBundle):
 		return f("bundle", "це не набір довіри, або його пошкоджено", "this is no trust bundle, or it is damaged", "Візьміть інший файл набору довіри.", "Take another trust bundle file.")
+	case errors.Is(err, checkpoint.ErrPolicy), errors.Is(err, checkpoint.ErrPolicyOther):
+		return f("policy", "правила цього пункту не підписав його орган, або вони не для цього пристрою", "the policy of this checkpoint was not signed by its body, or is not for this device", "Повідомте адміністратора органу; діють попередні правила.", "Tell the body's administrator; the policy before stays in force.")
+	case errors.Is(err, errGuard):
+		return f("guard", "такого вартового у правилах цього пункту немає", "the policy of this checkpoint names no such guard", "Оберіть вартового зі списку.", "Choose a guard of the list.")
 	case errors.Is(err, checkpoint.ErrDisk):
 		return f("storage", "браузер не зберіг даних: бракує місця або сховище заборонено", "the browser did not store the data: no space, or storage is denied", "Звільніть місце або дозвольте сховище для цієї сторінки.", "Free some space or allow storage for this page.")
 	case errors.Is(err, checkpoint.ErrDamaged):

@@ -398,6 +398,13 @@ async function look() {
   $("warnings").replaceChildren(...h.warnings.map((w) => el("li", {}, w)));
   $("as-of").textContent = h.bundle ? t(`Дані станом на ${h.as_of}: складено ${h.age} тому. Набір довіри № ${h.bundle}.`, `Status as of ${h.as_of}: made ${h.age} ago. Trust bundle ${h.bundle}.`) : t("Набору довіри ще немає.", "There is no trust bundle yet.");
   $("challenge").hidden = !h.verifier;
+  $("duty").hidden = h.guards.length === 0;
+  const names = JSON.stringify([h.guards, lang]);
+  if ($("guard").dataset.names !== names) {
+    $("guard").dataset.names = names;
+    $("guard").replaceChildren(el("option", { value: "" }, t("— оберіть —", "— choose —")), ...h.guards.map((g) => el("option", { value: g }, g)));
+  }
+  $("guard").value = h.guard;
   $("clock").textContent = t("Час пристрою: ", "Device time: ") + h.clock;
   $("class-choice").hidden = h.verifier !== 0;
   $("admission").hidden = h.verifier !== 0;
@@ -424,10 +431,24 @@ async function update(byHand = false) {
     const response = await limited("/api/v1/bundle", { cache: "no-cache" });
     if (!response.ok) throw new Error(`HTTP ${response.status}`);
     await install(new Uint8Array(await response.arrayBuffer()), byHand);
+    await checkpointPolicy();
   } catch {
     if (byHand) $("report").textContent = t("Служба не відповідає: дані лишаються ті, що є.", "The service does not answer: the data stay as they are.");
   } finally {
     installing = false;
+  }
+}
+
+/** Asks the service what an admitted device has to obey; whether it does is Go's word. */
+async function checkpointPolicy() {
+  if (!health || !health.verifier || !navigator.onLine) return;
+  try {
+    const data = await signed("GET", `/api/v1/checkpoint?bundle=${health.bundle}`);
+    if (!data) return;
+    const answer = await order("policy", {}, data);
+    if (answer && !answer.fault) await look();
+  } catch {
+    // The policy before stays in force.
   }
 }
 
@@ -801,6 +822,10 @@ function wire() {
     else installFile(file);
   });
   $("update").addEventListener("click", () => update(true));
+  $("guard").addEventListener("change", async () => {
+    if ($("guard").value) await order("guard", { text: $("guard").value });
+    await look();
+  });
   $("digits-form").addEventListener("submit", (e) => {
     e.preventDefault();
     const text = $("digits").value;
