@@ -15,6 +15,7 @@ import (
 
 	"github.com/posvid/posvid/credential"
 	"github.com/posvid/posvid/crypto/keys"
+	"github.com/posvid/posvid/hr"
 	"github.com/posvid/posvid/issuer"
 	"github.com/posvid/posvid/service"
 	"github.com/posvid/posvid/service/servicetest"
@@ -494,5 +495,50 @@ func TestReplacedPhoneHasNoSay(t *testing.T) {
 	}
 	if d := asked(t, w, key, w.Ministry, ""); len(d.IDs) != 1 || d.IDs[0].State != "issued" {
 		t.Errorf("the new phone: %+v", d)
+	}
+}
+
+// applied brings a changed staff file of the ministry into its register.
+func applied(t testing.TB, w *servicetest.World, change map[string]map[string]string) {
+	t.Helper()
+	data, pictures := w.Ministry.Staff(hr.DateInKyiv(w.Now()), change)
+	s, err := hr.Read("staff.jsonl", data, hr.Options{EDRPOU: w.Ministry.EDRPOU})
+	if err != nil {
+		t.Fatal(err)
+	}
+	photos, err := hr.OpenPhotosFS(pictures)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if problems, err := photos.Attach(s, w.Ministry.KeepPhoto, nil); err != nil || len(problems) > 0 {
+		t.Fatal(problems, err)
+	}
+	if err := w.Ministry.Apply(t.Context(), s, w.Now()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestStopOutlastsReturnToDuty stops an ID that a plan has suspended: the return to duty that lifts one suspension does not lift
+// the other.
+func TestStopOutlastsReturnToDuty(t *testing.T) {
+	w := started(t)
+	stopped, waiting := w.Ministry.Holders["issued"], w.Ministry.Holders["second"]
+	away := map[string]string{"status": "зупинено", "ground": "відсторонення", "order_number": "6-в", "order_date": "19.11.2026"}
+	applied(t, w, map[string]map[string]string{"issued": away, "second": away})
+	for _, h := range []*servicetest.Holder{stopped, waiting} {
+		if got := stateOf(t, h); got != "suspended/1/0" {
+			t.Fatalf("suspended by the plan: %s", got)
+		}
+	}
+	if a := signed(t, w, stopped.Key, of(w.Ministry, "/wallet/stop"), map[string]any{"number": stopped.Number}); a.Status != 200 || !bytes.Contains(a.Raw, []byte(`"stopped":false`)) {
+		t.Errorf("%d %s", a.Status, a.Raw)
+	}
+	w.Advance(24 * time.Hour)
+	applied(t, w, nil)
+	if got := stateOf(t, waiting); got != "issued/1/0" {
+		t.Errorf("who did not stop it: %s", got)
+	}
+	if got := stateOf(t, stopped); got != "suspended/1/0" {
+		t.Errorf("who stopped it: %s", got)
 	}
 }
