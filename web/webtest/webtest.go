@@ -190,7 +190,8 @@ func (p *Page) Type(css, text string) {
 func (p *Page) Set(css, text string) {
 	p.t.Helper()
 	p.Wait("visible "+css, visible(css))
-	p.Do("set "+css, chromedp.Clear(chromedp.CSS(css)), chromedp.SendKeys(chromedp.CSS(css), text))
+	Eval[bool](p, fmt.Sprintf(`(e => { e.focus(); e.value = ""; e.dispatchEvent(new Event("input", {bubbles: true})); return true; })(document.querySelector(%s))`, quoted(css)))
+	p.Do("set "+css, chromedp.SendKeys(chromedp.CSS(css), text))
 }
 
 // Keys sends keys to whatever has the focus, as a hand scanner does (chromedp/kb has the names of special keys).

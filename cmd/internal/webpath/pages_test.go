@@ -56,6 +56,9 @@ func TestEveryPage(t *testing.T) {
 		{"operator", operatorRole, "/operator/"},
 		{"account", registrar, "/account"},
 		{"holder", holderRole, "/holder/"},
+		{"holder-checks", holderRole, "/holder/" + hrdata.MinistryEDRPOU + "/1/checks"},
+		{"holder-withdraw", holderRole, "/holder/" + hrdata.MinistryEDRPOU + "/1/withdraw"},
+		{"stop", "", "/stop"},
 	}
 	b := webtest.Start(t, webtest.Options{})
 	for _, page := range pages {
