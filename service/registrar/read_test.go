@@ -178,3 +178,27 @@ func TestPeopleFollowTheRegister(t *testing.T) {
 	o.Advance(issuer.SlipLife)
 	compare("slips ran out")
 }
+
+// [RGP-23]: statistics name no unit of fewer than five people.
+func TestStatisticsNameNoSmallUnit(t *testing.T) {
+	o := newOffice(t)
+	clerk, second := o.browser(service.Registrar, o.Ministry, 11), o.browser(service.Approver, o.Ministry, 12)
+	rows := crew(1, 9)
+	for i := range rows {
+		rows[i].unit = "Великий відділ"
+		if i < 4 {
+			rows[i].unit = "Малий відділ"
+		}
+	}
+	path := o.upload(clerk, o.Ministry, csvOf(rows))
+	o.sign(clerk, path)
+	o.approve(second, path)
+	p := clerk.get("/b/" + o.Ministry.EDRPOU + "/statistics").ok()
+	p.has("Великий відділ").hasNot("Малий відділ").has("решта")
+	for _, id := range []string{"by-state", "by-step", "by-unit", "by-day", "expiring"} {
+		p.has(`<svg class="plot" id="` + id + `"`)
+	}
+	if got := o.browser(service.Auditor, o.Ministry, 7).get("/b/" + o.Ministry.EDRPOU + "/statistics?lang=en").ok(); !strings.Contains(got.text, "the rest") {
+		t.Error("no English statistics")
+	}
+}
