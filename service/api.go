@@ -27,11 +27,11 @@ func init() {
 		q := requestOf(ctx.Context())
 		p, fields := ownProblem(status, message, errs)
 		q.code = p.Code
-		return &apiProblem{p, q.lang, q.id, fields}
+		return &apiProblem{p, q.lang, q.id, fields, nil}
 	}
 	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
 		p, fields := ownProblem(status, message, errs)
-		return &apiProblem{p, "uk", "", fields}
+		return &apiProblem{p, "uk", "", fields, nil}
 	}
 }
 

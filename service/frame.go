@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base32"
@@ -151,6 +152,7 @@ type request struct {
 	code   string // code of the problem that was answered
 	cause  error  // of a fault inside
 	loaded []byte // key of the session that was read; nil when there was none
+	scheme string // WWW-Authenticate of a 401
 }
 
 type requestKey struct{}
@@ -310,7 +312,7 @@ func (s *Server) Handler() http.Handler {
 	s.frameRoutes()
 	inner := s.Sessions.LoadAndSave(http.HandlerFunc(s.known))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		q := &request{id: newRequestID(), began: time.Now(), lang: s.Lang(r)}
+		q := &request{id: newRequestID(), began: time.Now(), lang: s.Lang(r), scheme: challenge(r.Header.Get("Authorization"))}
 		q.source, _ = s.address(r)
 		r = r.WithContext(context.WithValue(r.Context(), requestKey{}, q))
 		a := &answer{ResponseWriter: w}
@@ -373,7 +375,6 @@ func (s *Server) serve(w *answer, r *http.Request, q *request, inner http.Handle
 	}
 	if !s.frame.asked.take(sourceText(q.source), s.Now()) {
 		s.frame.metrics.limited.WithLabelValues("rate").Inc()
-		w.Header().Set("Retry-After", "60")
 		s.Fail(w, r, Limited)
 		return
 	}
@@ -666,9 +667,7 @@ func (s *Server) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	h := w.Header()
 	h.Set("Content-Type", "application/problem+json")
 	h.Del("Etag")
-	if p.Status == http.StatusUnauthorized {
-		h.Set("WWW-Authenticate", challenge(r.Header.Get("Authorization")))
-	}
+	q.headers(h, p)
 	w.WriteHeader(p.Status)
 	w.Write(p.json(q.lang, q.id))
 }
@@ -686,8 +685,10 @@ func (s *Server) failAPI(ctx huma.Context, err error) {
 		q.cause = p.cause
 	}
 	ctx.SetHeader("Content-Type", "application/problem+json")
-	if p.Status == http.StatusUnauthorized {
-		ctx.SetHeader("WWW-Authenticate", challenge(ctx.Header("Authorization")))
+	h := http.Header{}
+	q.headers(h, p)
+	for name := range h {
+		ctx.SetHeader(name, h.Get(name))
 	}
 	ctx.SetStatus(p.Status)
 	ctx.BodyWriter().Write(p.json(q.lang, q.id))
@@ -700,5 +701,17 @@ func (s *Server) apiError(ctx context.Context, err error) error {
 	if p.Status >= 500 && p.cause != nil {
 		q.cause = p.cause
 	}
-	return &apiProblem{p, q.lang, q.id, nil}
+	h := http.Header{}
+	q.headers(h, p)
+	return &apiProblem{p, q.lang, q.id, nil, h}
+}
+
+// headers adds what a caller has to know beside a problem: how to say who it is, and when to come back.
+func (q *request) headers(h http.Header, p *Problem) {
+	switch {
+	case p.Status == http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", cmp.Or(q.scheme, "Posvid"))
+	case p.Status == http.StatusTooManyRequests && h.Get("Retry-After") == "":
+		h.Set("Retry-After", "60")
+	}
 }

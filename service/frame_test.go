@@ -1098,3 +1098,28 @@ func TestNewRefuses(t *testing.T) {
 		}
 	}
 }
+
+// A 401 says how to say who one is, a 429 when to come back, from pages and from the API.
+func TestChallenges(t *testing.T) {
+	w := newServer(t, func(c *service.Config) { c.Limits = service.Limits{TriesPerHour: 1, PerMinute: 1000} })
+	service.Operation(w.Server, service.Access{Public: true}, huma.Operation{Method: "GET", Path: "/api/v1/guess", OperationID: "guess"},
+		func(ctx context.Context, _ *struct{}) (*echoOutput, error) { return &echoOutput{}, w.Server.GuessFrom(ctx) })
+	service.Operation(w.Server, service.Access{Public: true}, huma.Operation{Method: "GET", Path: "/api/v1/who", OperationID: "who"},
+		func(context.Context, *struct{}) (*echoOutput, error) { return nil, service.NotLoggedIn })
+	w.Start()
+	for path, want := range map[string][2]string{"/zero": {"Posvid", `Bearer error="invalid_token"`}, "/api/v1/bodies/99000011/secret": {"Posvid", `Bearer error="invalid_token"`},
+		"/api/v1/who": {"Posvid", `Bearer error="invalid_token"`}} {
+		for i, header := range [][]string{nil, {"Authorization", "Bearer x"}} {
+			status, h, body := w.Do(w.Client(), "GET", path, nil, header...)
+			if status != 401 || h.Get("WWW-Authenticate") != want[i] || problem(t, status, h, body) != "not-logged-in" {
+				t.Errorf("%s %v: %d %q, want %q", path, header, status, h.Get("WWW-Authenticate"), want[i])
+			}
+		}
+	}
+	for i, want := range []int{200, 429} {
+		status, h, body := w.Do(w.Client(), "GET", "/api/v1/guess", nil)
+		if status != want || want == 429 && (h.Get("Retry-After") != "60" || problem(t, status, h, body) != "rate-limited") {
+			t.Errorf("guess %d: %d %v", i, status, h)
+		}
+	}
+}

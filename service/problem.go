@@ -129,7 +129,11 @@ type apiProblem struct {
 	*Problem
 	lang, request string
 	fields        []Field
+	headers       http.Header
 }
+
+// GetHeaders are the headers that go with the answer.
+func (p *apiProblem) GetHeaders() http.Header { return p.headers }
 
 // ContentType makes the answer application/problem+json.
 func (p *apiProblem) ContentType(string) string { return "application/problem+json" }

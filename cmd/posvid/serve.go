@@ -371,12 +371,17 @@ func (b *hostBody) forService(ctx context.Context, linkHost string) (*service.Bo
 	return out, nil
 }
 
+// opening lets one sealed key be opened at a time: each takes the memory that makes guessing dear.
+var opening sync.Mutex
+
 // openOperatorKey opens an operator's key with the passphrase that he typed.
 func (b *hostBody) openOperatorKey(o issuer.Operator, passphrase []byte) (keys.OperatorSigner, error) {
 	sealed, err := os.ReadFile(b.operatorFile(o.ID))
 	if err != nil {
 		return nil, err
 	}
+	opening.Lock()
+	defer opening.Unlock()
 	key, err := authority.OpenOperatorKey(passphrase, sealed)
 	if err != nil {
 		return nil, err

@@ -79,11 +79,18 @@ func newHostTrust(env *cli.Env, bodies []*hostBody) (*hostTrust, error) {
 	if _, err := os.Stat(operator.file("register.json")); err == nil {
 		t.operator = operator
 	}
-	return t, t.follow(context.Background(), time.Time{})
+	return t, t.read()
 }
 
 // follow takes over what another command installed meanwhile.
 func (t *hostTrust) follow(context.Context, time.Time) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.read()
+}
+
+// read reads what is installed. The lock is held.
+func (t *hostTrust) read() error {
 	var newest *installed
 	for _, b := range t.bodies {
 		bundle, err := b.state.Bundle()
@@ -160,7 +167,7 @@ func (t *hostTrust) install(data []byte, at time.Time) error {
 			return fmt.Errorf("body %s: %w", b.edrpou, err)
 		}
 	}
-	return t.follow(context.Background(), at)
+	return t.read()
 }
 
 // Register implements service.Trust.

@@ -100,8 +100,6 @@ type World struct {
 	http       *httptest.Server
 	mu         sync.Mutex
 	principals map[string]service.Principal
-	stop       context.CancelFunc
-	done       chan struct{}
 }
 
 // Log collects what the service logs.
