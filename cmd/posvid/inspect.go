@@ -166,6 +166,9 @@ var kinds = map[cose.Type][2]string{
 	cose.TypeKeyRequest:      {"запит на ключ органу", "key request"},
 	cose.TypeVerifierRequest: {"запит перевіряльника на допуск", "verifier request"},
 	cose.TypeApproval:        {"підпис під рішенням", "approval"},
+
+	{MediaType: "application/vnd.posvid.checkpoint-policy+cose"}: {"правила пункту пропуску", "policy of a checkpoint"},
+	{MediaType: "application/vnd.posvid.journal+cose"}:           {"журнал пункту, запечатаний", "sealed journal of a checkpoint"},
 }
 
 // diagnostic writes CBOR as people read it (RFC 8949, Section 8), with the CBOR inside byte strings opened.
