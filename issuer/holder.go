@@ -1,9 +1,11 @@
 package issuer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -45,6 +47,7 @@ func (r *Register) OfHolder(ctx context.Context, thumb [32]byte) (HolderIDs, err
 				}
 			}
 		}
+		slices.SortFunc(out.IDs, func(x, y ID) int { return cmp.Compare(x.ID, y.ID) })
 		return nil
 	})
 	return out, err

@@ -171,6 +171,27 @@ func TestJobsGoOn(t *testing.T) {
 	}
 }
 
+// TestDeliveryAfterPurge has tokens run out and be forgotten while no bundle lets anything be marked or signed; then one comes.
+func TestDeliveryAfterPurge(t *testing.T) {
+	w := started(t)
+	p := &part{s: w.Server}
+	h := w.Ministry.Holders["issued"]
+	w.Set(servicetest.Began.AddDate(0, 0, 40))
+	if err := p.each(t.Context(), w.Now(), p.purge); err != nil {
+		t.Fatal(err)
+	}
+	if d := asked(t, w, h.Key, w.Ministry, ""); len(d.IDs) != 1 || d.IDs[0].State != "expired" || len(d.IDs[0].Delivery) != 0 {
+		t.Errorf("without a bundle in force: %+v", d)
+	}
+	if err := w.Trust.Publish(t.Context(), w.Now()); err != nil {
+		t.Fatal(err)
+	}
+	d := asked(t, w, h.Key, w.Ministry, "")
+	if last := d.IDs[len(d.IDs)-1]; last.State != "issued" || len(last.Delivery) == 0 || !last.ExpiresAt.After(w.Now()) {
+		t.Errorf("with one: %+v", d)
+	}
+}
+
 func TestPortions(t *testing.T) {
 	for _, c := range []struct{ rows, steps, all int }{{0, 1, 0}, {1, 1, 1}, {portion - 1, 1, portion - 1}, {portion, 2, portion}, {3*portion + 5, 4, 3*portion + 5}} {
 		left, steps := c.rows, 0

@@ -17,6 +17,7 @@ import (
 	"github.com/posvid/posvid/issuer"
 	"github.com/posvid/posvid/qr"
 	"github.com/posvid/posvid/service"
+	"github.com/posvid/posvid/store"
 )
 
 // BodyPath is the body that a path names.
@@ -409,6 +410,9 @@ func (p *part) due(ctx context.Context, b *service.Body, has issuer.HolderIDs, a
 		}
 		live[id.Entitlement] = id
 		tokens, err := b.Body.Tokens(ctx, id.ID)
+		if errors.Is(err, store.ErrNotFound) {
+			continue // they ran out and were forgotten before the ID was marked expired: as due as can be
+		}
 		if err != nil {
 			return nil, nil, err
 		}
