@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +13,9 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/posvid/posvid/service"
+	"github.com/posvid/posvid/store"
 )
 
 func TestPublicAddresses(t *testing.T) {
@@ -175,6 +179,39 @@ func TestReceiversThatMisbehave(t *testing.T) {
 	w.run(t)
 	if n := w.count(t, `SELECT count(*) FROM system_events WHERE state = 0 AND why = 'connection'`); n != 1 {
 		t.Errorf("%d events wait for a receiver that is gone, want 1", n)
+	}
+}
+
+// Whatever stands in the store, nothing is sent inside, and nothing to a receiver whose certificate nobody vouches for.
+func TestStoredWebhookIsHeldToTheRules(t *testing.T) {
+	var calls atomic.Int32
+	answer := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { calls.Add(1) })
+	plain, secure := httptest.NewServer(answer), httptest.NewTLSServer(answer)
+	defer plain.Close()
+	defer secure.Close()
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	for name, c := range map[string]struct {
+		dev     bool
+		webhook string
+		why     string
+	}{
+		"http": {false, plain.URL, "address"}, "https inside": {false, secure.URL, "address"}, "name that leads inside": {false, strings.Replace(secure.URL, "127.0.0.1", "localhost", 1), "address"},
+		"certificate of nobody": {true, secure.URL, "connection"},
+	} {
+		w := testWorld(t, "", func(s *service.Config) { s.Dev = c.dev })
+		if err := w.Server.Store.Update(bg, func(tx *store.ServiceTx) error {
+			_, err := tx.Exec(`UPDATE systems SET webhook = $1`, c.webhook)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		w.run(t)
+		if n := w.count(t, `SELECT count(*) FROM system_events WHERE why = $1`, c.why); n != 1 {
+			t.Errorf("%s: %d events say %s, want 1", name, n, c.why)
+		}
+	}
+	if n := calls.Load(); n != 0 {
+		t.Errorf("%d requests came through", n)
 	}
 }
 

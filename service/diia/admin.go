@@ -32,14 +32,28 @@ type adminListOutput struct {
 
 type adminRegisterInput struct {
 	EDRPOU string `path:"edrpou" minLength:"8" maxLength:"8"`
-	Body   struct {
-		Name    string   `json:"name" minLength:"1" maxLength:"240"`
-		Keys    rawJSON  `json:"keys" doc:"JWK Set of public keys: P-256 (ES256) or RSA from 2048 bits (RS256)"`
-		Webhook string   `json:"webhook,omitempty" maxLength:"500" doc:"https address that events are sent to; empty: the system pulls"`
-		Scopes  []string `json:"scopes" doc:"documents, verify, enrolments, events"`
-		Numbers bool     `json:"numbers,omitempty" doc:"events name people by РНОКПП"`
-		Until   string   `json:"until" doc:"last day, РРРР-ММ-ДД, at most three years ahead"`
-	}
+	Body   adminSystem
+}
+
+type adminChangeInput struct {
+	EDRPOU string `path:"edrpou" minLength:"8" maxLength:"8"`
+	Client string `path:"client" maxLength:"64"`
+	Body   adminSystem
+}
+
+// adminSystem is what an administrator says of a system.
+type adminSystem struct {
+	Name    string   `json:"name" minLength:"1" maxLength:"240"`
+	Keys    rawJSON  `json:"keys" doc:"JWK Set of public keys: P-256 (ES256) or RSA from 2048 bits (RS256)"`
+	Webhook string   `json:"webhook,omitempty" maxLength:"500" doc:"https address that events are sent to; empty: the system pulls"`
+	Scopes  []string `json:"scopes" doc:"documents, verify, enrolments, events"`
+	Numbers bool     `json:"numbers,omitempty" doc:"events name people by РНОКПП"`
+	Until   string   `json:"until" doc:"last day, РРРР-ММ-ДД, at most three years ahead"`
+}
+
+func (a *adminSystem) registration() (registration, error) {
+	until, err := untilOf(a.Until)
+	return registration{name: a.Name, keys: a.Keys, webhook: a.Webhook, scopes: a.Scopes, numbers: a.Numbers, until: until}, err
 }
 
 type adminRegisterOutput struct {
@@ -84,18 +98,26 @@ func (p *part) mountAdmin() {
 	service.Operation(p.s, write, huma.Operation{OperationID: "systems-register", Method: http.MethodPost, Path: path, Tags: []string{"systems"}, MaxBodyBytes: 64 << 10,
 		DefaultStatus: http.StatusCreated, Summary: "Register a system and grant it scopes in this body"},
 		func(ctx context.Context, in *adminRegisterInput) (*adminRegisterOutput, error) {
-			until, err := untilOf(in.Body.Until)
+			r, err := in.Body.registration()
 			if err != nil {
 				return nil, err
 			}
-			client, err := p.register(ctx, in.EDRPOU, accountOf(ctx), registration{name: in.Body.Name, keys: in.Body.Keys, webhook: in.Body.Webhook,
-				scopes: in.Body.Scopes, numbers: in.Body.Numbers, until: until}, p.s.Now())
+			client, err := p.register(ctx, in.EDRPOU, accountOf(ctx), r, p.s.Now())
 			if err != nil {
 				return nil, err
 			}
 			out := &adminRegisterOutput{Status: http.StatusCreated}
 			out.Body.ClientID = client
 			return out, nil
+		})
+	service.Operation(p.s, write, huma.Operation{OperationID: "systems-change", Method: http.MethodPut, Path: path + "/{client}", Tags: []string{"systems"}, MaxBodyBytes: 64 << 10,
+		Summary: "Change name, keys, webhook, term and grants of a system that this body registered"},
+		func(ctx context.Context, in *adminChangeInput) (*nothing, error) {
+			r, err := in.Body.registration()
+			if err != nil {
+				return nil, err
+			}
+			return nil, p.renew(ctx, in.EDRPOU, in.Client, accountOf(ctx), r, p.s.Now())
 		})
 	service.Operation(p.s, write, huma.Operation{OperationID: "systems-grant", Method: http.MethodPut, Path: path + "/{client}/grant", Tags: []string{"systems"}, MaxBodyBytes: maxQuery,
 		Summary: "Grant a system scopes in this body, or agree to its new keys"},

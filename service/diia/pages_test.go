@@ -219,10 +219,21 @@ func TestAdminAPI(t *testing.T) {
 			t.Errorf("%s: %d %s", name, status, body)
 		}
 	}
+	changed := query{"webhook": "http://127.0.0.1:9/x"}
+	for k, v := range entry {
+		changed[k] = v
+	}
+	if status, body := do(admin, "PUT", path+"/"+client, changed); status >= 300 {
+		t.Errorf("change: %d %s", status, body)
+	}
+	again, err := w.p.list(bg, w.Ministry.EDRPOU, client, w.Now())
+	if err != nil || again[0].Webhook == "" || again[0].Fingerprint == one[0].Fingerprint {
+		t.Errorf("%+v %v", again, err)
+	}
 	auditor := w.As(w.Role(service.Auditor, w.Ministry))
 	foreign := w.As(w.Role(service.BodyAdmin, w.Council))
 	for _, c := range []*http.Client{auditor, foreign, w.Client()} {
-		for method, p := range map[string]string{"POST": path, "PUT": path + "/" + client + "/grant", "DELETE": path + "/" + client} {
+		for method, p := range map[string]string{"POST": path, "PUT": path + "/" + client, "DELETE": path + "/" + client} {
 			if status, _ := do(c, method, p, entry); status != 403 && status != 401 {
 				t.Errorf("%s %s: %d", method, p, status)
 			}

@@ -30,6 +30,8 @@ type world struct {
 	p      *part
 	key    crypto.Signer
 	client string
+
+	handler http.Handler // of benchmarks
 }
 
 var bg = context.Background()
