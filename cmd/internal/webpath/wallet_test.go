@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -63,7 +64,7 @@ func openPhone(t *testing.T, b *webtest.Browser, s *site, scripts ...string) pho
 }
 
 // Do evaluates for its effect.
-func (p phone) Do(script string) { webtest.Eval[string](p.Page, "String("+script+")") }
+func (p phone) Do(script string) { webtest.Eval[string](p.Page, "(async () => String("+script+"))()") }
 
 // replace types a text into an empty field.
 func (p phone) replace(css, text string) {
@@ -192,6 +193,17 @@ func TestWalletPage(t *testing.T) {
 	if len(long) <= len(text) {
 		t.Errorf("the full face has %d characters, the short one %d", len(long), len(text))
 	}
+
+	t.Run("ring", func(t *testing.T) {
+		if moves := webtest.Eval[bool](p.Page, `(async () => {
+			const at = () => document.querySelector(".frame .ring").getAttribute("stroke-dashoffset");
+			const before = at();
+			await new Promise((y) => setTimeout(y, 500));
+			return at() !== before;
+		})()`); !moves {
+			t.Error("the ring stands still for half a second")
+		}
+	})
 
 	t.Run("key", func(t *testing.T) {
 		got := webtest.Eval[string](p.Page, `(async () => {
@@ -402,7 +414,7 @@ func TestWalletPage(t *testing.T) {
 		p.damage(`(w, c) => w.openCursor().onsuccess = (e) => { const k = e.target.result; const v = k.value; v.state = v.state.slice(0, 100); k.update(v); }`)
 		p.Reload()
 		p.WaitText("#notices", "пошкоджено")
-		p.choose(second)
+		p.WaitVisible(".person") // the other one
 		p.Accessible("one ID damaged")
 		if kept := records(p); kept != 2 {
 			t.Errorf("%d wallets are kept beside the damage, want 2", kept)
@@ -449,16 +461,23 @@ func (p phone) damage(f string) {
 
 // TestWalletOldBrowser tells in words what a browser lacks, and runs nothing else.
 func TestWalletOldBrowser(t *testing.T) {
-	s := start(t)
+	if testing.Short() {
+		t.Skip("short mode: starts a browser")
+	}
+	server := httptest.NewServer(&shelf{t: t})
+	defer server.Close()
 	b := webtest.Start(t, webtest.Options{})
 	for lacks, words := range map[string]string{
 		`Object.defineProperty(window, "indexedDB", {value: undefined})`:     "IndexedDB",
 		`delete window.WebAssembly`:                                          "WebAssembly",
 		`Object.defineProperty(window.crypto, "subtle", {value: undefined})`: "WebCrypto",
 	} {
-		p := openPhone(t, b, s, lacks)
+		p := phone{b.Page(t), t}
+		p.Size(320, 640)
+		p.Before(lacks)
+		p.Open(strings.Replace(server.URL, "127.0.0.1", "localhost", 1) + "/wallet/")
 		p.WaitText("#old", words)
-		if p.Text("#code") != "" {
+		if p.Text("#code") != "" || p.Text(".person") != "" {
 			t.Errorf("without %s the page goes on", words)
 		}
 		p.Accessible("a browser without " + words)
