@@ -399,13 +399,19 @@ func TestRaces(t *testing.T) {
 	var making, using time.Duration
 	for done := 0; done < races; done += len(holders) {
 		begin := time.Now()
-		var codes []*issuer.OnlineCode
-		for _, h := range holders {
-			c, err := h.Body.Online.Issue(t.Context(), h.Row, w.Now())
-			if err != nil {
-				t.Fatal(err)
-			}
-			codes = append(codes, c)
+		codes := make([]*issuer.OnlineCode, len(holders))
+		var wait sync.WaitGroup
+		for i, h := range holders {
+			wait.Go(func() {
+				c, err := h.Body.Online.Issue(t.Context(), h.Row, w.Now())
+				if err != nil {
+					t.Error(err)
+				}
+				codes[i] = c
+			})
+		}
+		if wait.Wait(); t.Failed() {
+			t.FailNow()
 		}
 		making += time.Since(begin)
 		begin = time.Now()
@@ -414,7 +420,6 @@ func TestRaces(t *testing.T) {
 		if done%64 == 0 { // pictures are dear
 			mode = "full"
 		}
-		var wait sync.WaitGroup
 		for i, c := range codes {
 			for side, text := range []string{c.Link(), c.Digits()} {
 				wait.Go(func() {
