@@ -483,6 +483,13 @@ func verifierChallenge(t *testing.T, b *webtest.Browser) {
 		t.Errorf("the keys of the device: %s", exported)
 	}
 
+	d.Wait("the question for a policy", `performance.getEntriesByType("resource").some((e) => e.name.includes("/api/v1/checkpoint?bundle=2"))`)
+	for _, line := range strings.Split(c.Asked(), "\n") {
+		if strings.Contains(line, "/api/v1/checkpoint?") && !strings.Contains(line, credential.RequestHeader) {
+			t.Errorf("not signed: %s", line)
+		}
+	}
+
 	ask := func() string {
 		d.Click("#challenge")
 		d.WaitVisible("#asking-symbol")
