@@ -31,6 +31,7 @@ const (
 	providerTimeout   = 10 * time.Second // of one exchange with a provider
 	clockLeeway       = time.Minute      // between our clock and a provider's
 	discoveryTerm     = time.Hour        // after which a provider's metadata are read again
+	discoveryPause    = 10 * time.Second // between tries to read them
 )
 
 // signingAlgorithms of ID tokens that are believed (RFC 7518, Section 3.1; RFC 8037): a signature that everybody can check.
@@ -60,6 +61,7 @@ type relyingParty struct {
 	mu       sync.Mutex
 	provider *oidc.Provider
 	read     time.Time
+	failed   time.Time // when reading the metadata failed last
 }
 
 func (p *part) mountOIDC(providers []Provider) error {
@@ -186,8 +188,15 @@ func (rp *relyingParty) discover(ctx context.Context) (*oidc.Provider, error) {
 	if rp.provider != nil && now.Sub(rp.read) < discoveryTerm && !now.Before(rp.read) {
 		return rp.provider, nil
 	}
+	if since := now.Sub(rp.failed); since >= 0 && since < discoveryPause { // whoever waits for a dead provider keeps others waiting
+		if rp.provider != nil {
+			return rp.provider, nil
+		}
+		return nil, ProviderDown.Because(fmt.Errorf("auth: %s: discovery failed a moment ago", rp.ID))
+	}
 	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, rp.client), rp.Issuer)
 	if err != nil {
+		rp.failed = now
 		if rp.provider != nil { // keys are fetched anew anyway; old addresses are better than no log-in
 			return rp.provider, nil
 		}

@@ -471,6 +471,10 @@ func TestOIDCDiscovery(t *testing.T) {
 		t.Errorf("issuer of the metadata differs: %d %s, want %s", status, body, ProviderDown.Code)
 	}
 	g.provider.issuer = ""
+	if status, _, body := g.Do(c, "GET", "/login/oidc/main", nil, "Accept", jsonType); problemCode(body) != ProviderDown.Code {
+		t.Errorf("asked again at once: %d %s, want %s", status, body, ProviderDown.Code)
+	}
+	g.Advance(discoveryPause)
 	g.leave(c, "main", "/")
 	g.other.server.Close()
 	if status, _, body := g.Do(c, "GET", "/login/oidc/other", nil, "Accept", jsonType); problemCode(body) != ProviderDown.Code {
