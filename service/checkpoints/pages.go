@@ -74,15 +74,15 @@ func form(r *http.Request) error {
 	return nil
 }
 
-// dayAfter is the end of a day of a date field, in Kyiv; zero for what is none.
-func dayAfter(text string) time.Time {
+// dayEnd is the last second of a day of a date field, in Kyiv; zero for what is none.
+func dayEnd(text string) time.Time {
 	day, err := time.Parse(time.DateOnly, text)
 	if err != nil {
 		return time.Time{}
 	}
 	day = day.AddDate(0, 0, 1)
 	_, offset := locale.Kyiv(day.Add(-3 * time.Hour)).Zone()
-	return day.Add(-time.Duration(offset) * time.Second).UTC()
+	return day.Add(-time.Duration(offset)*time.Second - time.Second).UTC()
 }
 
 // hours reads a number of hours; 0 for an empty field.
@@ -129,7 +129,7 @@ func (p *part) make(w http.ResponseWriter, r *http.Request) error {
 	if err := form(r); err != nil {
 		return err
 	}
-	a := account{Body: r.PathValue("edrpou"), Name: strings.TrimSpace(r.PostFormValue("name")), Place: strings.TrimSpace(r.PostFormValue("place")), Until: dayAfter(r.PostFormValue("until"))}
+	a := account{Body: r.PathValue("edrpou"), Name: strings.TrimSpace(r.PostFormValue("name")), Place: strings.TrimSpace(r.PostFormValue("place")), Until: dayEnd(r.PostFormValue("until"))}
 	if _, err := p.s.Body(a.Body); err != nil {
 		return err
 	}
@@ -445,7 +445,7 @@ func nextNumber(last uint64, at time.Time) uint64 {
 
 // policyForm reads what a policy asks for.
 func (p *part) policyForm(r *http.Request, a *account, at time.Time) (q trust.CheckpointPolicy, err error) {
-	q = trust.CheckpointPolicy{Verifier: a.Verifier, Photo: r.PostFormValue("photo") != "", ValidUntil: dayAfter(r.PostFormValue("until"))}
+	q = trust.CheckpointPolicy{Verifier: a.Verifier, Photo: r.PostFormValue("photo") != "", ValidUntil: dayEnd(r.PostFormValue("until"))}
 	level, err := strconv.ParseUint(r.PostFormValue("level"), 10, 8)
 	if err != nil || level > 4 {
 		return q, badPolicy
