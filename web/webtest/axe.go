@@ -54,8 +54,9 @@ func (p *Page) TabsThrough(name string) {
   .filter(e => !e.disabled && e.tabIndex >= 0 && e.checkVisibility({contentVisibilityAuto: true, visibilityProperty: true}))`
 	total := Eval[int](p, `(() => { document.activeElement?.blur(); window.webtestSeen = new Set(); window.webtestPlain = [];
   const radios = new Set(); return `+clickable+`.filter(e => { if (e.type !== "radio") return true; const k = e.form?.id + "/" + e.name; if (radios.has(k)) return false; radios.add(k); return true; }).length; })()`)
+	dates := Eval[int](p, `document.querySelectorAll("input[type=date], input[type=time], input[type=datetime-local]").length`)
 	reached := 0
-	for range min(total, 60) + 2 {
+	for range min(total, 60) + 2 + 5*dates { // a field for a date has a stop for each part and one for its calendar
 		p.Keys(kb.Tab)
 		reached = Eval[int](p, `(() => { const e = document.activeElement; if (!e || e === document.body) return webtestSeen.size;
   if (!webtestSeen.has(e)) { webtestSeen.add(e); const s = getComputedStyle(e);
