@@ -108,6 +108,8 @@ type sheetPage struct {
 	Slips []slipView
 	Left  int // how many more there are to make
 	Root  string
+	// Origin is where the wallet page and the page that stops a lost phone are.
+	Origin string
 }
 
 // makeSlips makes slips and shows them once.
@@ -200,7 +202,7 @@ func (p *pages) newSheet(c *call, o issuer.Operator) (*sheetPage, error) {
 	if len(slips) == 0 {
 		return nil, errNoSlips
 	}
-	page := &sheetPage{ui: c.ui(), Left: left}
+	page := &sheetPage{ui: c.ui(), Left: left, Origin: p.Origin}
 	var of *issuer.SlipSheet
 	if bundle, _, err := p.Trust.Bundle(); err == nil {
 		of = &issuer.SlipSheet{Body: c.body.Name, EDRPOU: c.body.EDRPOU, Origin: p.Origin, Root: bundle.RootFingerprint()}
