@@ -59,6 +59,12 @@ func (s *Server) start(w http.ResponseWriter, r *http.Request) error {
 				break
 			}
 		}
+		if p.Has(BodyAdmin, b.EDRPOU) {
+			v.Links = append(v.Links, StartLink{"/b/" + b.EDRPOU + "/accounts", "Адміністратор органу: " + b.Name, "Administrator of the body: " + b.NameEN})
+		}
+		if p.Has(CheckpointOperator, b.EDRPOU) {
+			v.Links = append(v.Links, StartLink{"/b/" + b.EDRPOU + "/shift", "Моя зміна: " + b.Name, "My shift: " + b.NameEN})
+		}
 	}
 	if slices.ContainsFunc(p.Grants, func(g Grant) bool { return g.Role == Holder }) {
 		v.Links = append(v.Links, StartLink{"/holder/", "Мої посвідчення", "My IDs"})
