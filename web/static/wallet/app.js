@@ -583,6 +583,8 @@ async function scanInto(place, how, take) {
   place.replaceChildren(el("p", {}, how), el("div", { class: "scanner" }, video), el("p", { class: "row" }, el("button", { type: "button", class: "button quiet", on: { click: stop } }, T("close"))));
   let camera;
   try {
+    const { useWorker } = await import("/static/lib/scan.js");
+    useWorker("/wallet/scan-worker.js");
     camera = await import("/static/lib/camera.js");
   } catch {
     place.replaceChildren(notice("warn", el("p", {}, T("cameraNoDecoder"))));

@@ -10,6 +10,7 @@ const FILES = [
   "/wallet/app.js",
   "/wallet/check.js",
   "/wallet/code.js",
+  "/wallet/scan-worker.js",
   "/wallet/store.js",
   "/wallet/texts.js",
   "/wallet/wallet.css",
