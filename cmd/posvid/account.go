@@ -123,6 +123,9 @@ func accountListCommand(env *cli.Env) *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Args: cobra.NoArgs, Short: "записи та їхні ролі / accounts and their roles",
 		RunE: func(c *cobra.Command, _ []string) error {
+			if _, err := os.Stat(env.Path("service", "service.db")); errors.Is(err, fs.ErrNotExist) {
+				return nil // nobody has an account, and looking makes no store
+			}
 			bodies, err := bodiesIn(env)
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
@@ -196,8 +199,8 @@ func accountCheckCommand(env *cli.Env) *cobra.Command {
 	return &cobra.Command{
 		Use: "check", Args: cobra.NoArgs, Short: "перевірити журнал змін записів / check the audit of accounts",
 		RunE: func(c *cobra.Command, _ []string) error {
-			if _, err := os.Stat(env.Path("service", "service.db")); err != nil {
-				return err
+			if _, err := os.Stat(env.Path("service", "service.db")); errors.Is(err, fs.ErrNotExist) {
+				return cli.Hint(env.Err("служба ще не має записів", "the service has no accounts yet"), env.T("запросіть когось: posvid account invite", "invite somebody: posvid account invite"))
 			}
 			return withServiceStore(env, func(s *store.Service) error {
 				n, err := auth.CheckChanges(c.Context(), s)
