@@ -87,6 +87,13 @@ func TestSetUp(t *testing.T) {
 	if h := b.order(order{Op: "health"}).Health; !h.Ready || h.Mend {
 		t.Errorf("%+v", h)
 	}
+	store.files["pin"] = []byte("?") // no first start: somebody has to look at this device
+	if h := b.order(order{Op: "health"}).Health; h.Ready || h.Code != "state-damaged" || !h.Mend {
+		t.Errorf("%+v", h)
+	}
+	if a := b.order(order{Op: "pin", Text: good}); a.Fault == nil {
+		t.Error("a damaged pin was written over")
+	}
 }
 
 // TestHealth: what stands in the way of a confirmation is told before anybody stands there, in both languages.

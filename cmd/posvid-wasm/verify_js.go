@@ -20,7 +20,7 @@ import (
 //	host.files: { name: Uint8Array } every stored file but the bundles
 //	host.read(name)         Promise of Uint8Array or null
 //	host.write(name, data)  Promise that is kept when data (Uint8Array, or null to remove) will outlast a crash
-//	host.judging()          the verdict on the page is about to be replaced
+//	host.judging()          the verdict on the page is about to be judged once more
 //	host.sign(data)         Promise of a P-256 ECDSA SHA-256 signature, 64 bytes; once setKey was called
 //
 //	device.call(order, data)        Promise of the answer, a JSON text; data: Uint8Array or null

@@ -151,7 +151,7 @@ type screen struct {
 	online       string // a one-time code that the page has to ask the service about; "" when there is none
 	onlineNumber int
 
-	// judging is called before a judgement whose verdict will take the place of what is on the page.
+	// judging is called before an answer is judged once more, with the photo that was compared.
 	judging func()
 }
 
@@ -203,9 +203,6 @@ func (s *screen) read(texts []string, unread bool, from string, network bool, no
 	}
 	if !slices.ContainsFunc(texts, func(text string) bool { return strings.HasPrefix(text, credential.Prefix) }) && s.takeOnline(texts, network, now) {
 		return
-	}
-	if s.current == nil || now.Sub(s.current.shown) >= hold(s.current) {
-		s.judging()
 	}
 	s.judge(c, oursFirst(texts), unread)
 	s.enqueue(c, now)
@@ -327,7 +324,7 @@ func (s *screen) enqueue(c *card, now time.Time) {
 		s.challenge = ""
 	}
 	cur := s.current
-	if cur != nil && len(s.pending) == 0 && s.same(cur, c) && (outcome == verifier.Accept || now.Sub(cur.shown) < hold(cur)) {
+	if cur != nil && len(s.pending) == 0 && c.source == fromCamera && s.same(cur, c) && (outcome == verifier.Accept || now.Sub(cur.shown) < hold(cur)) {
 		c.wipe() // the same phone with its next code: nothing flickers
 		return
 	}

@@ -344,7 +344,12 @@ func (p *purse) sync(struct{}) (any, error) {
 	}
 	changed := 0
 	for _, h := range slices.Clone(p.wallets) {
-		if _, waits := p.facts.Pending[h.id]; waits {
+		if q, waits := p.facts.Pending[h.id]; waits {
+			// A proof that the body took once is not good for ever, the key is: what was issued for it may be fetched.
+			if q.Code != "" && q.Code != "offline" && p.collect(h, q.Body) {
+				changed++
+				continue
+			}
 			_, err := p.send(h)
 			fail("enrolment", err)
 			continue
@@ -362,6 +367,17 @@ func (p *purse) sync(struct{}) (any, error) {
 		return nil, err
 	}
 	return map[string]any{"bundle": fresh, "changed": changed, "failed": failed}, nil
+}
+
+// collect asks for what was issued for a wallet whose proof was sent, and tells whether it came.
+func (p *purse) collect(h *held, body string) bool {
+	if n, err := p.refresh(h, body); n == 0 || err != nil {
+		return false
+	}
+	p.Lock()
+	defer p.Unlock()
+	delete(p.facts.Pending, h.id)
+	return p.keep() == nil
 }
 
 // bodiesOf are the bodies whose IDs a wallet keeps or has asked for.

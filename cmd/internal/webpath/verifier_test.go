@@ -538,6 +538,7 @@ func verifierBreaks(t *testing.T, b *webtest.Browser) {
 	// Sabotage, by the text that is judged: the program hangs, ends, throws, or says what it never says.
 	c.files["static/verify/worker.js"] = []byte(strings.Replace(worker, call, `
 	  const say = order.texts && order.texts[0];
+	  if (order.op === "tick") await new Promise((resolve) => setTimeout(resolve, 200));
 	  if (say === "HANG") for (;;) {}
 	  if (say === "CLOSE") { setTimeout(() => { throw new Error("gone"); }); await new Promise(() => {}); }
 	  if (say === "TRAP") device = { call: () => { throw new WebAssembly.RuntimeError("unreachable"); } };
@@ -547,6 +548,23 @@ func verifierBreaks(t *testing.T, b *webtest.Browser) {
 	d := openDesk(t, b, c)
 	d.Allow("gone")
 	d.setUp(o)
+	// The screen of a tick that was on its way when another code came: what it tells has left the page.
+	for i := range 2 {
+		d.paste(p.code(time.Now().Add(time.Duration(10+i) * time.Second)))
+		d.told("accept")
+		time.Sleep(time.Duration(300*i) * time.Millisecond)
+		webtest.Eval[bool](d.Page, `(() => { globalThis.seen = []; globalThis.watching?.disconnect();
+		  globalThis.watching = new MutationObserver(() => seen.push(document.querySelector("#verdict").dataset.outcome));
+		  return !watching.observe(document.querySelector("#verdict"), {attributes: true}); })()`)
+		d.paste("https://example.org/" + fmt.Sprint(i))
+		d.told("cannot-confirm")
+		if seen := webtest.Eval[string](d.Page, `String(seen)`); strings.Contains(seen, "accept") || !strings.HasPrefix(seen, "judging") {
+			t.Errorf("after another code came the page showed: %s", seen)
+		}
+		webtest.Eval[bool](d.Page, `watching.disconnect(); true`)
+		d.next()
+	}
+
 	for i, sabotage := range []string{"HANG", "CLOSE", "TRAP", "NONSENSE", "LIE"} {
 		d.paste(p.code(time.Now().Add(time.Duration(i) * time.Second)))
 		d.told("accept")

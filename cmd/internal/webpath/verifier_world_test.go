@@ -31,7 +31,7 @@ import (
 
 // operator is a trust operator with one body, whose people, bundles and clocks a test of the verifier page makes as it likes.
 type operator struct {
-	t      *testing.T
+	t      testing.TB
 	reg    *trust.Register
 	signer authority.BundlePrivateKey
 	chain  *credential.BeaconChain
@@ -54,7 +54,7 @@ func ok[T any](t testing.TB) func(v T, err error) T {
 }
 
 // newOperator makes an operator under a root of its own, or under the public demo root.
-func newOperator(t *testing.T, demo bool) *operator {
+func newOperator(t testing.TB, demo bool) *operator {
 	t.Helper()
 	began := time.Now().Add(-90 * 24 * time.Hour)
 	o := &operator{t: t, chain: credential.NewBeaconChain(sha256.Sum256([]byte(t.Name())), 500), revoke: map[uint32]trust.StatusValue{}}
@@ -175,7 +175,7 @@ type counter struct {
 const policy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self'; manifest-src 'self'; worker-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 
 // newCounter serves the pages of the tree, with the WebAssembly of the tree.
-func newCounter(t *testing.T) *counter {
+func newCounter(t testing.TB) *counter {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("short mode: starts browsers")
@@ -268,12 +268,12 @@ func (c *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // desk is a verifier page in a tab.
 type desk struct {
 	*webtest.Page
-	t *testing.T
+	t testing.TB
 	c *counter
 }
 
 // openDesk opens the page.
-func openDesk(t *testing.T, b *webtest.Browser, c *counter) *desk {
+func openDesk(t testing.TB, b *webtest.Browser, c *counter) *desk {
 	t.Helper()
 	d := &desk{b.Page(t), t, c}
 	d.Allow("verifier ended") // said on purpose when the program was ended

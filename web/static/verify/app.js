@@ -17,6 +17,8 @@ const BURST = 80; // milliseconds between two keys of a hand scanner
 const PAUSE = 600; // milliseconds that end what a scanner types without Enter
 const LEAST = 4; // letters of the shortest scan
 const CHECK_EVERY = 15 * 60_000; // milliseconds between two looks for a new bundle
+const SLOW = 250; // milliseconds after which a frame that is being judged takes the verdict before away
+const MAX_BUNDLE = 32 * 1024 * 1024;
 const DWELL = 20_000; // milliseconds that a fault of this page stays
 
 let lang = language();
@@ -27,6 +29,7 @@ let device = null;
 let health = null;
 let faults = null; // what to show when Go does not answer, by language
 let shown = 0; // number of the verdict on the page
+let gone = 0; // number of the newest verdict that has left it: what was told before it left never comes back
 let screen = null;
 let leaveTimer = 0;
 let tickTimer = 0;
@@ -67,6 +70,7 @@ function network() {
 function clear(state = "waiting") {
   clearTimeout(leaveTimer);
   leaveTimer = 0;
+  gone = Math.max(gone, shown);
   shown = 0;
   dropPortrait();
   $("verdict").dataset.outcome = state;
@@ -103,7 +107,7 @@ function render(next) {
   const v = next.verdict;
   if (!v) {
     if (shown || $("verdict").dataset.outcome === "judging") clear();
-  } else if (v.number !== shown) {
+  } else if (v.number !== shown && v.number > gone) {
     clear();
     shown = v.number;
     put(v.outcome === "accept" && v.code !== "ok" ? "refuse" : v.outcome, v.word, v.strokes);
@@ -115,7 +119,7 @@ function render(next) {
     }, v.leaves_ms + 500);
     if (v.photo) fetchPortrait(v);
   }
-  if (v) actions(v, next.question);
+  if (v && v.number === shown) actions(v, next.question);
   if (next.online && next.online.number !== askedOnline) {
     askedOnline = next.online.number;
     askOnline(next.online.code);
@@ -345,7 +349,15 @@ async function reading(texts, source, unread = false) {
     return null;
   }
   restarts = 0;
-  return order("reading", { texts, source, unread, network: navigator.onLine });
+  // Nothing stays green for long while another code is judged.
+  let slow = 0;
+  if (source === "camera") slow = setTimeout(() => clear("judging"), SLOW);
+  else clear("judging");
+  try {
+    return await order("reading", { texts, source, unread, network: navigator.onLine });
+  } finally {
+    clearTimeout(slow);
+  }
 }
 
 /** The program broke: nothing of what it showed stays, and another one is started. */
@@ -369,6 +381,7 @@ async function startDevice() {
     const answer = await made.order("faults");
     faults = answer.faults;
     device = made;
+    shown = gone = 0; // a new program counts from the start
     await look();
     return true;
   } catch {
@@ -386,10 +399,11 @@ async function look() {
   const h = health;
   $("loading").hidden = true;
   $("demo").hidden = !h.demo;
-  $("setup").hidden = h.pinned !== "";
-  for (const id of ["verdict", "camera", "ways", "data"]) $(id).hidden = h.pinned === "";
+  const fresh = h.code === "no-root";
+  $("setup").hidden = !fresh;
+  for (const id of ["verdict", "camera", "ways", "data"]) $(id).hidden = fresh;
   if (camera && purpose === "root") $("camera").hidden = false;
-  $("not-ready").hidden = h.ready || h.pinned === "";
+  $("not-ready").hidden = h.ready || fresh;
   $("not-ready-word").textContent = `${t("НЕ ГОТОВО", "NOT READY")}: ${h.headline}`;
   $("not-ready-cause").textContent = h.cause;
   $("not-ready-next").textContent = h.next;
@@ -430,7 +444,9 @@ async function update(byHand = false) {
   try {
     const response = await limited("/api/v1/bundle", { cache: "no-cache" });
     if (!response.ok) throw new Error(`HTTP ${response.status}`);
-    await install(new Uint8Array(await response.arrayBuffer()), byHand);
+    const data = new Uint8Array(await response.arrayBuffer());
+    if (data.length > MAX_BUNDLE) throw new Error("too large");
+    await install(data, byHand);
     await checkpointPolicy();
   } catch {
     if (byHand) $("report").textContent = t("Служба не відповідає: дані лишаються ті, що є.", "The service does not answer: the data stay as they are.");
@@ -462,7 +478,7 @@ async function install(data, byHand, op = "install") {
 
 async function installFile(file, op = "install") {
   if (!file) return;
-  if (file.size > 32 * 1024 * 1024) {
+  if (file.size > MAX_BUNDLE) {
     $("report").textContent = t("Файл завеликий для набору довіри.", "The file is too large for a trust bundle.");
     return;
   }
@@ -543,7 +559,7 @@ async function startCamera(why = "codes") {
   if (camera === mine) camera = null;
   if (!camera) {
     cameraState("closed");
-    if (health && health.pinned === "") $("camera").hidden = true;
+    if (health && health.code === "no-root") $("camera").hidden = true;
   }
 }
 
@@ -553,12 +569,31 @@ async function cameraState(state) {
     return;
   }
   const on = state === "open";
+  if (on) stayAwake();
+  else letSleep();
   document.querySelector(".frame").classList.toggle("on", on);
   $("torch").hidden = !on || !hasTorch($("video"));
   lit = false;
   $("torch").setAttribute("aria-pressed", "false");
   $("camera-next").hidden = !on || (await cameras()).length < 2;
   cameraButton();
+}
+
+let awake = null;
+
+/** A guard's phone must not fall asleep between two people. */
+async function stayAwake() {
+  try {
+    awake ??= await navigator.wakeLock.request("screen");
+    awake.addEventListener("release", () => (awake = null));
+  } catch {
+    awake = null; // not every browser has it, and none on a low battery
+  }
+}
+
+function letSleep() {
+  if (awake) awake.release().catch(() => {});
+  awake = null;
 }
 
 function cameraButton() {
@@ -761,17 +796,15 @@ function wire() {
     saveLanguage(lang);
     translate();
     cameraButton();
+    shown = gone = 0; // the same verdict, in other words
     await order("lang", { lang });
-    shown = 0;
-    if (screen) render(screen);
-    await order("tick");
     await look();
   });
   $("pin").addEventListener("input", typedPin);
   $("pin-compared").addEventListener("change", () => ($("pin-go").disabled = !$("pin-compared").checked));
   $("pin-form").addEventListener("submit", pinNow);
   $("pin-scan").addEventListener("click", () => (camera ? stopCamera() : startCamera("root")));
-  $("camera-toggle").addEventListener("click", () => (camera ? stopCamera() : startCamera(health && health.pinned === "" ? "root" : "codes")));
+  $("camera-toggle").addEventListener("click", () => (camera ? stopCamera() : startCamera(health && health.code === "no-root" ? "root" : "codes")));
   $("torch").addEventListener("click", async () => {
     if (await torch($("video"), !lit)) lit = !lit;
     $("torch").setAttribute("aria-pressed", String(lit));
@@ -787,10 +820,7 @@ function wire() {
     e.preventDefault();
     const text = $("paste").value;
     $("paste").value = "";
-    if (text.trim() !== "") {
-      clear("judging");
-      reading([text], "paste");
-    }
+    if (text.trim() !== "") reading([text], "paste");
   });
   document.addEventListener("paste", (e) => {
     if (e.target instanceof Element && e.target.closest("input, textarea")) return;
