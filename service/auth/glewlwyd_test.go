@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/posvid/posvid/service"
 	"github.com/posvid/posvid/service/servicetest"
 )
 
@@ -288,6 +289,14 @@ func TestOIDCAgainstGlewlwyd(t *testing.T) {
 	g.Set(time.Now())
 	if n := g.accounts(); n != 2 {
 		t.Errorf("%d accounts, want 2", n)
+	}
+	c, q = fresh("one")
+	g.show(c, g.invitation(g.admin()))
+	if status, header, body := g.comeBack(c, "one", q); status != http.StatusSeeOther || !strings.HasPrefix(header.Get("Location"), "/account/passkeys/new") {
+		t.Errorf("invited: %d %s %s, want the page of a first passkey", status, header.Get("Location"), body)
+	}
+	if grants := g.grants(g.me(c)); len(grants) != 1 || grants[0].Role != service.BodyAdmin || g.accounts() != 2 {
+		t.Errorf("invited: grants %v, %d accounts, want an administrator and 2", grants, g.accounts())
 	}
 	for _, secret := range []string{glewlwydName, glewlwydUser, "o.koval"} {
 		if strings.Contains(g.Logs.String(), secret) {
