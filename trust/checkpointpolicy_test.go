@@ -66,6 +66,37 @@ func TestCheckpointPolicy(t *testing.T) {
 	}
 }
 
+// CPA-10: the bytes of a payload, which never change.
+func TestCheckpointPolicyBytes(t *testing.T) {
+	p := CheckpointPolicy{Body: edrpou(1), Verifier: 7, Number: 2026112201, IssuedAt: time.Unix(1795327200, 0), ValidUntil: time.Unix(1803103200, 0), MinLevel: 3,
+		StatusAge: 12 * time.Hour, BeaconAge: 48 * time.Hour, Photo: true, Guards: []string{"17"}, JournalTo: 9, JournalClear: true}
+	data, err := SignCheckpointPolicy(p, issuerKey(t, "one"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload := []byte("\xad" + // map of 13
+		"\x01\x01" + // version 1
+		"\x02\x6810000001" + // ЄДРПОУ
+		"\x03\x07" + // verifier 7
+		"\x04\x1a\x78\xc4\x04\xc9" + // number 2026112201
+		"\x05\x1a\x6b\x02\x84\xe0" + // iat
+		"\x06\x1a\x6b\x79\x2b\xe0" + // until
+		"\x07\x03" + // level 3
+		"\x08\x19\xa8\xc0" + // status age 43,200 s
+		"\x09\x1a\x00\x02\xa3\x00" + // beacon age 172,800 s
+		"\x0a\xf5" + // photo
+		"\x0b\x81\x6217" + // guards: "17"
+		"\x0c\x09" + // journal to verifier 9
+		"\x0d\xf5") // and clear it
+	m, err := cose.ParseSign1(data, cose.Profile{Type: typeCheckpointPolicy, Limits: cose.Limits{Bytes: MaxCheckpointPolicy}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(m.Payload, payload) {
+		t.Errorf("payload %x, want %x", m.Payload, payload)
+	}
+}
+
 // CPA-11: no policy is signed, or read, that says what none may say.
 func TestCheckpointPolicyRules(t *testing.T) {
 	key := issuerKey(t, "one")

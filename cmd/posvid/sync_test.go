@@ -345,20 +345,24 @@ func TestSync(t *testing.T) {
 	}
 	w.runs(0, "світлин 3", "posvid-verify", "photos", "show", "--state", d.state)
 
-	// A policy makes the device stricter.
+	// A policy makes the device stricter, whether it comes by hand or by the network.
 	d.policy("level", "3", "status", "12")
-	d.sync(0, "встановлено правила пункту")
-	d.verify(3, "НЕ ПІДТВЕРДЖЕНО")
-	w.runs(0, "рівень від 3, дані до 12", "posvid-verify", "policy", "show", "--state", d.state)
-	w.runs(0, "правила пункту №", "posvid-verify", "doctor", "--state", d.state)
 	_, _, strict := w.Do(w.admin, http.MethodGet, d.path+"/policy", nil)
-	d.policy()
-	d.sync(0, "встановлено правила пункту")
-	d.verify(0, "ЧИННЕ")
-	carried := filepath.Join(t.TempDir(), "old.policy")
+	carried := filepath.Join(t.TempDir(), "carried.policy")
 	if err := os.WriteFile(carried, strict, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	w.runs(0, "встановлено правила пункту", "posvid-verify", "policy", "install", carried, "--state", d.state)
+	w.runs(0, "уже встановлено", "posvid-verify", "policy", "install", carried, "--state", d.state)
+	if out := d.sync(0, ""); strings.Contains(out, "правила") {
+		t.Errorf("the same policy by the network: %s", out)
+	}
+	d.verify(3, "НЕ ПІДТВЕРДЖЕНО")
+	w.runs(0, "рівень від 3, дані до 12", "posvid-verify", "policy", "show", "--state", d.state)
+	w.runs(0, "правила пункту №", "posvid-verify", "doctor", "--state", d.state)
+	d.policy()
+	d.sync(0, "встановлено правила пункту")
+	d.verify(0, "ЧИННЕ")
 	w.runs(3, "файл старіший за встановлені правила", "posvid-verify", "policy", "install", carried, "--state", d.state)
 
 	// A service that was set back, or worse, hands out an older policy.
