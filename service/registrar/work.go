@@ -18,8 +18,18 @@ import (
 
 // progress is how far a job has come; it lives in memory and says nothing of people.
 type progress struct {
-	What        string // rows, photos, plan, apply
+	What        string // rows, photos, plan, keep, apply; retry after a fault
 	Done, Total int
+	Again       time.Time // of retry: not before
+}
+
+// retryAfter is how long a job waits after a fault of the machine.
+const retryAfter = 30 * time.Second
+
+// tooEarly tells whether a job waits after a fault.
+func (p *pages) tooEarly(key string, at time.Time) bool {
+	v, ok := p.progressOf(key)
+	return ok && v.What == "retry" && at.Before(v.Again)
 }
 
 func (p *pages) setProgress(key string, v progress) {
@@ -57,11 +67,15 @@ func (p *pages) workLoads(ctx context.Context, at time.Time) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		// The time is taken anew for each: reading one file may have taken minutes.
-		if err := p.workLoad(ctx, l); err != nil {
-			failed = append(failed, fmt.Errorf("load %d: %w", l.ID, err))
+		if p.tooEarly(loadKey(l.ID), at) {
+			continue
 		}
+		err := p.workLoad(ctx, l)
 		p.endProgress(loadKey(l.ID))
+		if err != nil {
+			failed = append(failed, fmt.Errorf("load %d: %w", l.ID, err))
+			p.setProgress(loadKey(l.ID), progress{What: "retry", Again: p.Now().Add(retryAfter)})
+		}
 	}
 	return errors.Join(failed...)
 }
@@ -86,7 +100,7 @@ func refusal(err error) bool {
 // snapshot reads the staff file of a load.
 func (p *pages) snapshot(ctx context.Context, b *service.Body, l *load) (*hr.Snapshot, error) {
 	options := hr.Options{EDRPOU: b.EDRPOU, Sheet: l.Sheet, Full: l.Full, Total: l.Total,
-		Progress: func(done, total int) { p.setProgress(loadKey(l.ID), progress{"rows", done, total}) }}
+		Progress: func(done, total int) { p.setProgress(loadKey(l.ID), progress{What: "rows", Done: done, Total: total}) }}
 	if l.Mapping {
 		data, err := p.part(ctx, l.ID, partMapping)
 		if err != nil {
@@ -196,7 +210,9 @@ func (p *pages) makePlan(ctx context.Context, b *service.Body, l *load, at time.
 		if err != nil {
 			return nil, snapshot, problems, err
 		}
-		more, err := photos.Attach(snapshot, b.KeepPhoto, func(done, total int) { p.setProgress(loadKey(l.ID), progress{"photos", done, total}) })
+		more, err := photos.Attach(snapshot, b.KeepPhoto, func(done, total int) {
+			p.setProgress(loadKey(l.ID), progress{What: "photos", Done: done, Total: total})
+		})
 		problems = append(problems, more...)
 		if err != nil {
 			return nil, snapshot, problems, err
