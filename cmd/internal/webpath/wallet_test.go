@@ -191,6 +191,24 @@ func TestWalletPage(t *testing.T) {
 	first := p.shown(0)
 	p.Accessible("code")
 	p.Picture(root, "wallet-code")
+	p.Scheme("dark")
+	p.Accessible("code, dark")
+	p.Picture(root, "wallet-code-dark")
+	if text, _ := p.read(); !strings.HasPrefix(text, "SID1:") {
+		t.Error("the code in the dark theme is another")
+	}
+	p.Go("about")
+	p.WaitText("main", "Корінь довіри")
+	p.Accessible("about, dark")
+	p.Scheme("light")
+	p.Accessible("about")
+	p.Picture(root, "wallet-about")
+	p.Size(320, 568)
+	p.Go("")
+	p.shown(0)
+	p.Accessible("code, 320 px")
+	p.TabsThrough("code, 320 px")
+	p.Size(390, 844)
 	text, png := p.read()
 	state := s.checkpoint()
 	if out, exit := s.Verify(state, "qr", file(t, "screen.png", png)); exit != 0 || !strings.Contains(out, "ЧИННЕ") {
@@ -264,6 +282,7 @@ func TestWalletPage(t *testing.T) {
 		began := time.Now().UnixMilli()
 		p.Reload()
 		p.shown(began - 1000)
+		t.Log(webtest.Eval[string](p.Page, `["first-contentful-paint", "posvid-code"].map((n) => n + " " + Math.round(performance.getEntriesByName(n)[0].startTime) + " ms").join(", ")`))
 		text, png := p.read()
 		if out, exit := s.Verify(state, "qr", file(t, "offline.png", png)); exit != 0 {
 			t.Errorf("posvid-verify on a code made without a network: exit %d, want 0\n%s", exit, out)
@@ -407,6 +426,19 @@ func TestWalletPage(t *testing.T) {
 		}
 		p.Accessible("suspended")
 		p.Picture(root, "wallet-suspended")
+	})
+
+	t.Run("withdraw", func(t *testing.T) {
+		p.choose(second)
+		p.Click("details summary")
+		p.Click("details .danger:nth-of-type(2)")
+		p.WaitVisible("dialog[open]")
+		p.Accessible("withdrawal")
+		p.Click("dialog button[value=no]")
+		p.shown(0)
+		p.Click("details .danger:nth-of-type(2)")
+		p.Click("dialog button[value=yes]")
+		p.WaitText(".state", "анульовано")
 	})
 
 	t.Run("revoked", func(t *testing.T) {

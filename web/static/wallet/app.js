@@ -256,7 +256,10 @@ function codeSection(id) {
     make: () => ask("present", named(id, { face: app.face, at: Date.now() })),
     onLeft: (n) => (left.textContent = T("codeLeft", { n })),
     onState: (state, e) => {
-      if (state === "shown") trouble.replaceChildren();
+      if (state === "shown") {
+        trouble.replaceChildren();
+        if (!performance.getEntriesByName("posvid-code").length) performance.mark("posvid-code");
+      }
       if (state === "blank") left.textContent = T("codeWait");
       if (state === "failed") {
         trouble.replaceChildren(notice("bad", el("p", {}, refusal(e))));
@@ -529,6 +532,7 @@ function enrolForm(known) {
     el("div", { class: "field" }, el("label", { for: "slip" }, T("fieldSlip")), number),
     el("div", { class: "field" }, el("p", { class: "label" }, T("fieldRoot")), el("p", { class: "fingerprint", id: "root" }, root.replace(/-/g, " ")), el("p", { class: "hint" }, slip.root ? T("rootFromSlip") : T("rootCompare"))),
     trouble,
+    el("p", { class: "hint" }, T("storageAsks")),
     el("p", { class: "row" }, submit),
   );
   form.addEventListener("submit", async (e) => {
@@ -548,8 +552,9 @@ function enrolForm(known) {
       await look();
       const fresh = app.view.ids.find((id) => id.wallet === answer.wallet);
       if (fresh) app.chosen = keyOf(fresh);
-      keepSafely(false);
-      say("good", fresh ? T("enrolled") : T("enrolPending"));
+      const text = fresh ? T("enrolled") : T("enrolPending");
+      await keepSafely(false);
+      say(app.kept ? "good" : "warn", app.kept ? text : `${text} ${T("storageRefused")}`);
       go("");
     } catch (err) {
       await look().catch(() => {});

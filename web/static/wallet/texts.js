@@ -174,6 +174,7 @@ export const texts = {
   aboutStorage: ["Сховище", "Storage"],
   storageKept: ["браузер пообіцяв не стирати дані", "the browser promised not to erase the data"],
   storageNot: ["браузер може стерти дані, коли бракуватиме місця", "the browser may erase the data when space runs out"],
+  storageAsks: ["Потім браузер може спитати, чи зберігати дані цього сайту постійно. Дозвольте: інакше він зітре посвідчення, коли бракуватиме місця.", "The browser may then ask whether to keep this site's data. Allow it: otherwise it erases the ID when space runs out."],
   storageAsk: ["Зберігати надійно", "Keep safely"],
   storageWhy: ["Браузер стирає дані сайтів, коли бракує місця. Натисніть «Зберігати надійно», щоб посвідчення лишилося; браузер може спитати дозволу.", "Browsers erase data of sites when space runs out. Press Keep safely so that the ID stays; the browser may ask for permission."],
   storageRefused: ["Браузер не пообіцяв зберігати дані. Установіть гаманець на головний екран і відкривайте хоча б раз на тиждень. Якщо дані зникнуть, знадобиться новий талон.", "The browser did not promise to keep the data. Install the wallet on the home screen and open it at least weekly. If the data vanish you need a new slip."],
