@@ -204,6 +204,32 @@ func TestEventsOfReplacement(t *testing.T) {
 	}
 }
 
+// What HR states in a staff file reaches the systems: suspended, back at work, dismissed, and gone from a full file.
+func TestEventsOfStaffFiles(t *testing.T) {
+	w, r := eventWorld(t)
+	w.run(t)
+	r.take()
+	for _, c := range []struct {
+		change map[string]string
+		want   []string
+	}{
+		{map[string]string{"status": "зупинено", "ground": "відсторонення", "order_number": "7-в", "order_date": "19.11.2026"}, []string{"SUSPENDED"}},
+		{map[string]string{"status": "працює"}, []string{"ACTIVE"}},
+		{map[string]string{"status": "звільнено", "ground": "звільнення", "order_number": "8-к", "order_date": "19.11.2026"}, []string{"DISMISSED"}},
+	} {
+		w.Advance(time.Hour)
+		w.apply(t, hr.DateInKyiv(w.Now()), map[string]map[string]string{"second": c.change})
+		w.run(t)
+		if got := statuses(r.take()); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", c.change["status"], got, c.want)
+		}
+	}
+	g := w.documents(t, w.bearer(t), query{"edrpou": w.Ministry.EDRPOU, "rnokpp": w.Ministry.Holders["second"].RNOKPP})
+	if g.Status != 1050 {
+		t.Errorf("document of who was dismissed: %d, want 1050", g.Status)
+	}
+}
+
 func TestEventsNamePeopleWhenGranted(t *testing.T) {
 	w, r := eventWorld(t)
 	if err := w.p.let(bg, w.Ministry.EDRPOU, w.client, 1, allScopes, true, w.Now()); err != nil {
