@@ -34,7 +34,7 @@ func TestVerifier(t *testing.T) {
 	for _, part := range []struct {
 		name string
 		run  func(*testing.T, *webtest.Browser)
-	}{{"page", verifierPage}, {"vectors", verifierVectors}, {"offline", verifierOffline}, {"challenge", verifierChallenge}, {"breaks", verifierBreaks}, {"tabs", verifierTabs}} {
+	}{{"page", verifierPage}, {"vectors", verifierVectors}, {"offline", verifierOffline}, {"challenge", verifierChallenge}, {"breaks", verifierBreaks}, {"update", verifierUpdate}, {"tabs", verifierTabs}} {
 		t.Run(part.name, func(t *testing.T) { part.run(t, b) })
 	}
 }
@@ -582,6 +582,41 @@ func verifierBreaks(t *testing.T, b *webtest.Browser) {
 			t.Errorf("%s: %s", sabotage, said)
 		}
 		t.Logf("%s: told after %s", sabotage, time.Since(began).Round(100*time.Millisecond))
+	}
+}
+
+// verifierUpdate: a new build is taken whole or not at all, and only when no page of the old one is open.
+func verifierUpdate(t *testing.T, b *webtest.Browser) {
+	c := newCounter(t)
+	d := openDesk(t, b, c)
+	d.Allow("404")
+	d.WaitVisible("#pin")
+	d.Wait("the service worker", `navigator.serviceWorker.ready.then(() => true)`)
+	builds := func() string {
+		return webtest.Eval[string](d.Page, `caches.keys().then((k) => k.sort().join(" ") + ", " + k.length)`)
+	}
+	if got := builds(); got != "posvid-verify-__ASSETS__, 1" {
+		t.Fatalf("%s", got)
+	}
+	worker := string(ok[[]byte](t)(os.ReadFile(filepath.Join(root, "web", "static", "verify", "sw.js"))))
+	c.replace("static/verify/sw.js", []byte(strings.Replace(worker, "__ASSETS__", "two", 1)))
+	c.replace("static/lib/db.js", nil)
+	look := `navigator.serviceWorker.getRegistration("/verify/").then(async (r) => { await r.update().catch(() => {}); const w = r.installing; if (w) await new Promise((done) => { const see = () => w.state !== "installing" && done(); w.onstatechange = see; see(); }); return w ? w.state : "none"; })`
+	if state := webtest.Eval[string](d.Page, look); state != "redundant" || builds() != "posvid-verify-__ASSETS__, 1" {
+		t.Errorf("half a build: %s, %s", state, builds())
+	}
+	c.replace("static/lib/db.js", append(ok[[]byte](t)(os.ReadFile(filepath.Join(root, "web", "static", "lib", "db.js"))), "// two\n"...))
+	if state := webtest.Eval[string](d.Page, look); state != "installed" || builds() != "posvid-verify-__ASSETS__ posvid-verify-two, 2" {
+		t.Errorf("a whole build: %s, %s", state, builds())
+	}
+	if webtest.Eval[bool](d.Page, `fetch("/static/lib/db.js").then((r) => r.text()).then((s) => s.includes("// two"))`) {
+		t.Error("the open page got a file of the new build")
+	}
+	d.Open("about:blank")
+	d.Open(c.URL + "/verify/")
+	d.Wait("the new build alone", `caches.keys().then((k) => k.join() === "posvid-verify-two")`)
+	if !webtest.Eval[bool](d.Page, `fetch("/static/lib/db.js").then((r) => r.text()).then((s) => s.includes("// two"))`) {
+		t.Error("the page opened later got a file of the old build")
 	}
 }
 

@@ -198,6 +198,13 @@ func (c *counter) publish(data []byte) {
 	c.bundle = data
 }
 
+// replace serves data in place of a file of the tree; nil: the file is missing.
+func (c *counter) replace(name string, data []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.files[name] = data
+}
+
 // Asked is everything that the browser sent.
 func (c *counter) Asked() string {
 	c.mu.Lock()
@@ -238,6 +245,10 @@ func (c *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	data, mine := c.files[name]
+	if mine && data == nil { // a build that was put in place by halves
+		http.NotFound(w, r)
+		return
+	}
 	if !mine {
 		var err error
 		file := filepath.Join(root, "web", filepath.FromSlash(name))
