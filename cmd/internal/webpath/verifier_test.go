@@ -34,7 +34,7 @@ func TestVerifier(t *testing.T) {
 	for _, part := range []struct {
 		name string
 		run  func(*testing.T, *webtest.Browser)
-	}{{"page", verifierPage}, {"vectors", verifierVectors}, {"offline", verifierOffline}, {"challenge", verifierChallenge}, {"breaks", verifierBreaks}, {"update", verifierUpdate}, {"tabs", verifierTabs}} {
+	}{{"page", verifierPage}, {"vectors", verifierVectors}, {"offline", verifierOffline}, {"challenge", verifierChallenge}, {"breaks", verifierBreaks}, {"onboard", verifierOnboard}, {"update", verifierUpdate}, {"tabs", verifierTabs}} {
 		t.Run(part.name, func(t *testing.T) { part.run(t, b) })
 	}
 }
@@ -583,6 +583,68 @@ func verifierBreaks(t *testing.T, b *webtest.Browser) {
 		}
 		t.Logf("%s: told after %s", sabotage, time.Since(began).Round(100*time.Millisecond))
 	}
+}
+
+// verifierOnboard: an onboarding code of the body's page is looked at, used for what it is for, and the fingerprints are compared.
+func verifierOnboard(t *testing.T, b *webtest.Browser) {
+	c := newCounter(t)
+	o := newOperator(t, false)
+	c.publish(o.bundle(time.Now().Add(-time.Hour)))
+	other := newOperator(t, true).pin.String()
+	purpose := map[string]any{"body": checkedBody, "body_name": "Рада <b>", "name": "Вхід № 7", "class": "council", "root": other}
+	shown := "AAAA AAAA AAAA AAAA AAAA AAAA AAAA AAAA"
+	var handedIn *trust.VerifierRequest
+	c.onboard = func(path string, body []byte) any {
+		var in struct {
+			Token   string
+			Request []byte
+		}
+		if err := json.Unmarshal(body, &in); err != nil || in.Token != "c29tZSB0b2tlbiBvZiAxNg" {
+			return map[string]any{}
+		}
+		if strings.HasSuffix(path, "/look") {
+			return purpose
+		}
+		q, err := trust.ParseVerifierRequest(in.Request)
+		if err != nil {
+			return map[string]any{}
+		}
+		handedIn = q
+		return map[string]any{"fingerprint": shown, "state": "waiting"}
+	}
+	d := openDesk(t, b, c)
+	d.setUp(o)
+	d.Open("about:blank")
+	d.Open(c.URL + "/verify/#onboard=c29tZSB0b2tlbiBvZiAxNg")
+	d.WaitText("#admit-told", "під іншим коренем")
+	if webtest.Eval[string](d.Page, `location.hash`) != "" {
+		t.Error("the code stays in the address")
+	}
+	send := func() {
+		webtest.Eval[bool](d.Page, `(() => { const e = document.querySelector("#admit-token"); e.value = "https://id.example/checkpoints/onboard#c29tZSB0b2tlbiBvZiAxNg"; document.querySelector("#admit-form").requestSubmit(); return true; })()`)
+	}
+	c.mu.Lock()
+	purpose["root"] = o.pin.String()
+	c.mu.Unlock()
+	send()
+	d.WaitText("#admit-told", "заявку підмінено")
+	key := d.keyShown()
+	c.mu.Lock()
+	shown = key
+	c.mu.Unlock()
+	send()
+	d.WaitText("#admit-told", "Заявку подано")
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if handedIn == nil || handedIn.Name != "Вхід № 7" || handedIn.Body != checkedBody || handedIn.Class != trust.ClassCouncil {
+		t.Errorf("%+v", handedIn)
+	}
+}
+
+// keyShown is the fingerprint of the device's key as the page shows it.
+func (d *desk) keyShown() string {
+	d.t.Helper()
+	return webtest.Eval[string](d.Page, `[...document.querySelectorAll("#facts dd")].map((e) => e.textContent).find((s) => s.split(" ").length === 8) ?? ""`)
 }
 
 // verifierUpdate: a new build is taken whole or not at all, and only when no page of the old one is open.

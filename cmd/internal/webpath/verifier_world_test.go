@@ -169,6 +169,8 @@ type counter struct {
 	bundle []byte
 	asked  []string          // method, address, headers and body of every request
 	files  map[string][]byte // in place of those of the tree
+
+	onboard func(path string, body []byte) any // answers a device's questions about an onboarding code; nil: refused
 }
 
 // policy is the Content-Security-Policy that the service sends with every answer.
@@ -223,6 +225,11 @@ func (c *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/api/v1/bundle" && c.bundle != nil {
 		h.Set("Content-Type", "application/vnd.posvid.bundle")
 		w.Write(c.bundle)
+		return
+	}
+	if strings.HasPrefix(r.URL.Path, "/api/v1/checkpoints/onboard") && c.onboard != nil {
+		h.Set("Content-Type", "application/json")
+		json.NewEncoder(w).Encode(c.onboard(r.URL.Path, body))
 		return
 	}
 	if r.URL.Path == "/api/v1/checkpoint" { // an admitted device asks for the policy of its checkpoint: there is none

@@ -931,10 +931,23 @@ function boot(steal = false) {
     });
 }
 
+/** Keeps the page for when the network is off, and tells when a newer build waits for this one to be closed. */
+async function newBuilds() {
+  try {
+    const builds = await navigator.serviceWorker.register("/verify/sw.js", { scope: "/verify/", updateViaCache: "none" });
+    const tell = () => builds.waiting && navigator.serviceWorker.controller && ($("report").textContent = t("Є нова версія цієї сторінки: закрийте її та відкрийте знову.", "There is a newer version of this page: close it and open it again."));
+    builds.addEventListener("updatefound", () => builds.installing && builds.installing.addEventListener("statechange", tell));
+    tell();
+    setInterval(() => navigator.onLine && builds.update().catch(() => {}), CHECK_EVERY);
+  } catch {
+    // Without it the page needs the service at its start; a device that has none is told by check.js.
+  }
+}
+
 if (!document.documentElement.hasAttribute("data-old")) {
   translate();
   wire();
   clear();
   boot();
-  if ("serviceWorker" in navigator) navigator.serviceWorker.register("/verify/sw.js", { scope: "/verify/", updateViaCache: "none" }).catch(() => {});
+  newBuilds();
 }
