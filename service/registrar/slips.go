@@ -122,12 +122,8 @@ func (p *pages) makeSlips(c *call) error {
 	if err != nil {
 		return p.slipsRefused(c, err)
 	}
+	p.forgetSheets(c.at)
 	p.mu.Lock()
-	for key, old := range p.sheets {
-		if c.at.Sub(old.made) > sheetLife {
-			delete(p.sheets, key)
-		}
-	}
 	s := p.sheets[once]
 	if s == nil {
 		s = &sheet{made: c.at, done: make(chan struct{})}
@@ -135,6 +131,11 @@ func (p *pages) makeSlips(c *call) error {
 		p.mu.Unlock()
 		s.page, s.err = p.newSheet(c, o)
 		close(s.done)
+		if s.err != nil { // nothing was made, so the form may be sent again
+			p.mu.Lock()
+			delete(p.sheets, once)
+			p.mu.Unlock()
+		}
 	} else {
 		p.mu.Unlock()
 		select {
@@ -150,6 +151,17 @@ func (p *pages) makeSlips(c *call) error {
 	page := *s.page
 	page.Lang = c.lang
 	return c.show("slips-sheet", page)
+}
+
+// forgetSheets drops sheets whose two minutes are over: no code stays in memory longer than that.
+func (p *pages) forgetSheets(at time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for key, old := range p.sheets {
+		if at.Sub(old.made) > sheetLife {
+			delete(p.sheets, key)
+		}
+	}
 }
 
 func (p *pages) slipsRefused(c *call, err error) error {

@@ -56,6 +56,7 @@ func loadKey(id int64) string { return fmt.Sprintf("load/%d", id) }
 // workLoads brings every load that waits for a job one step further. What a crash left half done is done again: reading
 // changes nothing, and a plan is applied by the register whole or not at all, once.
 func (p *pages) workLoads(ctx context.Context, at time.Time) error {
+	p.forgetSheets(at)
 	p.jobs.Lock()
 	defer p.jobs.Unlock()
 	all, err := p.work(ctx)

@@ -634,6 +634,10 @@ func TestSlipsOnce(t *testing.T) {
 	o.browser(service.Registrar, o.Ministry, 99).post(base, "once", once, "scope", "chosen", "for", who).refused("no-slips")
 	o.Advance(sheetLife + time.Second)
 	clerk.post(base, "once", once, "scope", "chosen", "for", who).refused("no-slips")
+	o.work()
+	if len(o.p.sheets) != 0 {
+		t.Fatal("a sheet is still in memory")
+	}
 	if strings.Contains(o.Logs.String(), code) || strings.Contains(o.Logs.String(), strings.ReplaceAll(code, "-", "")) {
 		t.Fatal("a code is in the log")
 	}
