@@ -16,6 +16,7 @@ import (
 	"path"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -385,7 +386,8 @@ func (s *Server) serve(w *answer, r *http.Request, q *request, inner http.Handle
 	defer s.frame.busy.leave(sourceText(q.source))
 	select {
 	case s.frame.slots <- struct{}{}:
-		defer func() { <-s.frame.slots }()
+		w.release = sync.OnceFunc(func() { <-s.frame.slots })
+		defer w.release()
 	default:
 		s.shed(w, r)
 		return
@@ -529,9 +531,13 @@ func (d *discard) Write(b []byte) (int, error) {
 // answer notes the status and size of what is answered.
 type answer struct {
 	http.ResponseWriter
-	status int
-	bytes  int64
+	status  int
+	bytes   int64
+	release func() // gives the request's place back
 }
+
+// longAnswer is from how many bytes on an answer gives its place back: what remains is to send it, at the speed of the other end.
+const longAnswer = 64 << 10
 
 // WriteHeader implements http.ResponseWriter.
 func (a *answer) WriteHeader(status int) {
@@ -545,6 +551,9 @@ func (a *answer) WriteHeader(status int) {
 func (a *answer) Write(b []byte) (int, error) {
 	if a.status == 0 {
 		a.status = http.StatusOK
+	}
+	if a.release != nil && a.bytes+int64(len(b)) > longAnswer {
+		a.release()
 	}
 	n, err := a.ResponseWriter.Write(b)
 	a.bytes += int64(n)

@@ -827,6 +827,34 @@ func TestOneSourceDoesNotFillTheService(t *testing.T) {
 	wait.Wait()
 }
 
+// SRV-16: whoever takes a long answer slowly holds a connection, and no place.
+func TestSlowReadersHoldNoPlace(t *testing.T) {
+	w := newServer(t, func(c *service.Config) {
+		c.Limits = service.Limits{InFlight: 2, PerMinute: 1_000_000}
+		c.Proxies = []string{"127.0.0.1/32"}
+	})
+	long := bytes.Repeat([]byte("long "), 4<<20)
+	w.Server.Page("GET /long", service.Access{Public: true}, func(w http.ResponseWriter, _ *http.Request) error {
+		_, err := w.Write(long)
+		return err
+	})
+	w.Start()
+	for range 4 {
+		c, err := net.Dial("tcp", strings.TrimPrefix(w.URL, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		io.WriteString(c, "GET /long HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		if _, err := io.ReadFull(c, make([]byte, 4096)); err != nil { // and no more
+			t.Fatal(err)
+		}
+	}
+	if status, _, _ := w.Do(w.Client(), "GET", "/who", nil); status != 200 {
+		t.Errorf("beside slow readers: %d", status)
+	}
+}
+
 // SRV-17: names and numbers of people never reach the log, wherever they stood in the request.
 func TestLogHoldsNoPersonalData(t *testing.T) {
 	w := newServer(t)

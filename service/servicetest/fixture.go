@@ -45,6 +45,7 @@ type fixture struct {
 	request  []byte
 	id       uint64
 	bodies   map[string]*fixtureBody
+	data     store.DataKey // of the service's own database
 }
 
 type fixtureBody struct {
@@ -70,7 +71,7 @@ func makeFixture() (_ *fixture, err error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	f := &fixture{dir: dir, bodies: map[string]*fixtureBody{}}
+	f := &fixture{dir: dir, bodies: map[string]*fixtureBody{}, data: store.NewDataKey()}
 	at := Began.Add(-time.Hour)
 	// The trust operator.
 	member, err := authority.GenerateRootKey()
@@ -158,7 +159,23 @@ func makeFixture() (_ *fixture, err error) {
 			return nil, err
 		}
 	}
+	database, err := f.openService(dir) // its schema is made once, not for each test
+	if err != nil {
+		return nil, err
+	}
+	if err := database.Close(); err != nil {
+		return nil, err
+	}
 	return f, f.keep()
+}
+
+// openService opens the service's database of a copy of the fixture.
+func (f *fixture) openService(dir string) (*store.Service, error) {
+	sealer, err := store.NewSealer(f.data)
+	if err != nil {
+		return nil, err
+	}
+	return store.OpenService(filepath.Join(dir, "service.db"), store.Options{Sealer: sealer})
 }
 
 // keep reads the finished folder into memory; nothing of it stays on the disk.

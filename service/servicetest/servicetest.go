@@ -153,13 +153,7 @@ func New(t testing.TB, change ...func(*service.Config)) *World {
 	if err := w.Trust.take(f.bundle, Began); err != nil {
 		t.Fatal(err)
 	}
-	var key store.DataKey
-	rand.Read(key[:])
-	sealer, err := store.NewSealer(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	database, err := store.OpenService(filepath.Join(dir, "service.db"), store.Options{Sealer: sealer})
+	database, err := f.openService(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
