@@ -139,7 +139,8 @@ func ParseHolderPublicKey(coseKey []byte) (HolderPublicKey, error) {
 // Equal reports whether both are the same key; an empty key equals none.
 func (k HolderPublicKey) Equal(other HolderPublicKey) bool { return k.key.Equal(other.key) }
 
-// VerifierPublicKey is the signing key of a verifier, always P-256. It verifies challenges and verifier requests.
+// VerifierPublicKey is the signing key of a verifier, always P-256. It verifies challenges, verifier requests, requests to a service
+// and uploads of journals.
 type VerifierPublicKey struct {
 	_ verifierRole
 	public

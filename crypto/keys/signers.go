@@ -16,7 +16,7 @@ type VerifierSigner interface {
 	SignsAsVerifier() // marks the role
 }
 
-// IssuerSigner signs tokens, status lists, code tables and key requests: a software key or an HSM.
+// IssuerSigner signs tokens, status lists, code tables, key requests and policies of checkpoints: a software key or an HSM.
 type IssuerSigner interface {
 	cose.Signer
 	IssuerPublic() IssuerPublicKey
