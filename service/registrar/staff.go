@@ -402,6 +402,9 @@ func (p *pages) fillPlan(c *call, v *loadPage, l *load) error {
 	if l.Stage == stageWaiting && l.Report != nil {
 		v.Held = l.Report.Held
 	}
+	if l.Stage == stageDone {
+		v.Held = 0 // nothing waits any more
+	}
 	if view.plan == nil {
 		v.Forgotten = true
 		return nil

@@ -32,7 +32,7 @@ func TestStaffFileToTheEnd(t *testing.T) {
 		t.Fatal("author and approver see different hashes")
 	}
 	o.approve(second, path)
-	second.get(path).ok().has("застосовано")
+	second.get(path).ok().has("застосовано").hasNot(`id="held"`)
 	if n := o.standings(t, o.Ministry); n != before+8 {
 		t.Fatalf("%d people after both, want %d", n, before+8)
 	}
