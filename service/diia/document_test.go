@@ -278,6 +278,13 @@ func TestDocumentRefused(t *testing.T) {
 			t.Errorf("%s: %d %s, want %d", name, status, body, c.want)
 		}
 	}
+	// What one body grants says nothing about another: the token is for documents, the council let the system verify.
+	if err := w.p.let(bg, w.Council.EDRPOU, w.client, 1, []string{scopeVerify, scopeEnrolments, scopeEvents}, false, w.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if status, _ := w.call(t, w.bearer(t), "POST", "/api/v1/systems/documents", query{"edrpou": w.Council.EDRPOU, "rnokpp": w.Council.Holders["issued"].RNOKPP}); status != 403 {
+		t.Errorf("a body that granted everything but documents: %d, want 403", status)
+	}
 	if status, _ := w.call(t, "", "POST", "/api/v1/systems/documents", query{"edrpou": w.Ministry.EDRPOU, "rnokpp": h.RNOKPP}); status != 401 {
 		t.Errorf("without a token: %d", status)
 	}
