@@ -1,6 +1,7 @@
 package service
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/rand"
@@ -13,6 +14,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"path"
 	"runtime/debug"
 	"strings"
@@ -384,14 +386,6 @@ func (s *Server) serve(w *answer, r *http.Request, q *request, inner http.Handle
 		return
 	}
 	defer s.frame.busy.leave(sourceText(q.source))
-	select {
-	case s.frame.slots <- struct{}{}:
-		w.release = sync.OnceFunc(func() { <-s.frame.slots })
-		defer w.release()
-	default:
-		s.shed(w, r)
-		return
-	}
 	if err := s.frame.cross.Check(r); err != nil {
 		s.Fail(w, r, CrossOrigin.Because(err))
 		return
@@ -401,21 +395,55 @@ func (s *Server) serve(w *answer, r *http.Request, q *request, inner http.Handle
 		return
 	}
 	if r.Body != nil && r.Body != http.NoBody {
-		limit := s.Limits.BodyBytes
-		if route := s.frame.byRoute[pattern]; route != nil && route.MaxBody > 0 {
-			limit = route.MaxBody
+		if err := s.boundBody(w, r, pattern); err != nil {
+			s.Fail(w, r, err)
+			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, limit)
-		// A body that trickles in holds a slot: an ordinary one has ten seconds, a large one a minute and as long as 128 KiB/s take.
-		wait := 10 * time.Second
-		if limit > s.Limits.BodyBytes {
-			wait = time.Minute + time.Duration(limit>>17)*time.Second
-		}
-		control := http.NewResponseController(w)
-		control.SetReadDeadline(time.Now().Add(wait)) // a test's recorder has no deadlines
-		r.Body = &timedBody{r.Body, control}
+	}
+	select {
+	case s.frame.slots <- struct{}{}:
+		w.release = sync.OnceFunc(func() { <-s.frame.slots })
+		defer w.release()
+	default:
+		s.shed(w, r)
+		return
 	}
 	inner.ServeHTTP(w, r)
+}
+
+// earlyBody is how much of a body is read before the request gets a place: whoever sends it slowly holds a connection only.
+const earlyBody = 64 << 10
+
+// boundBody bounds a body in bytes and in time, and reads its beginning, which is most often all of it.
+func (s *Server) boundBody(w http.ResponseWriter, r *http.Request, pattern string) error {
+	limit := s.Limits.BodyBytes
+	if route := s.frame.byRoute[pattern]; route != nil && route.MaxBody > 0 {
+		limit = route.MaxBody
+	}
+	// An ordinary body has ten seconds, a large one a minute and as long as 128 KiB/s take.
+	wait := 10 * time.Second
+	if limit > s.Limits.BodyBytes {
+		wait = time.Minute + time.Duration(limit>>17)*time.Second
+	}
+	control := http.NewResponseController(w)
+	control.SetReadDeadline(time.Now().Add(wait)) // a test's recorder has no deadlines
+	body := &timedBody{http.MaxBytesReader(w, r.Body, limit), control}
+	begin, err := io.ReadAll(io.LimitReader(body, earlyBody))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge), errors.Is(err, os.ErrDeadlineExceeded):
+		return problemOf(err)
+	case err != nil:
+		return BadRequest.Because(err)
+	}
+	r.Body = &begunBody{io.MultiReader(bytes.NewReader(begin), body), body}
+	return nil
+}
+
+// begunBody is a body whose beginning has been read.
+type begunBody struct {
+	io.Reader
+	io.Closer
 }
 
 func (s *Server) shed(w http.ResponseWriter, r *http.Request) {

@@ -1,10 +1,12 @@
 package service_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -855,6 +857,40 @@ func TestSlowReadersHoldNoPlace(t *testing.T) {
 	}
 }
 
+// SRV-16: whoever sends a body slowly holds a connection, and no place.
+func TestSlowBodiesHoldNoPlace(t *testing.T) {
+	w := newServer(t, func(c *service.Config) {
+		c.Limits = service.Limits{InFlight: 2, PerMinute: 1_000_000}
+		c.Proxies = []string{"127.0.0.1/32"}
+	})
+	w.Start()
+	var slow []net.Conn
+	for i := range 4 {
+		c, err := net.Dial("tcp", strings.TrimPrefix(w.URL, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		fmt.Fprintf(c, "POST /open HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 203.0.113.%d\r\nContent-Length: 10\r\n\r\nhalf", i)
+		slow = append(slow, c)
+	}
+	time.Sleep(50 * time.Millisecond)
+	if status, _, _ := w.Do(w.Client(), "GET", "/who", nil); status != 200 {
+		t.Errorf("beside slow bodies: %d", status)
+	}
+	for _, c := range slow {
+		io.WriteString(c, " other")
+		c.SetReadDeadline(time.Now().Add(5 * time.Second))
+		a, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, _ := io.ReadAll(a.Body); a.StatusCode != 200 && a.StatusCode != 503 || a.StatusCode == 200 && string(text) != "10\n" {
+			t.Errorf("a body in two parts: %d %s", a.StatusCode, text)
+		}
+	}
+}
+
 // SRV-17: names and numbers of people never reach the log, wherever they stood in the request.
 func TestLogHoldsNoPersonalData(t *testing.T) {
 	w := newServer(t)
@@ -1131,7 +1167,9 @@ func TestNewRefuses(t *testing.T) {
 func TestChallenges(t *testing.T) {
 	w := newServer(t, func(c *service.Config) { c.Limits = service.Limits{TriesPerHour: 1, PerMinute: 1000} })
 	service.Operation(w.Server, service.Access{Public: true}, huma.Operation{Method: "GET", Path: "/api/v1/guess", OperationID: "guess"},
-		func(ctx context.Context, _ *struct{}) (*echoOutput, error) { return &echoOutput{}, w.Server.GuessFrom(ctx) })
+		func(ctx context.Context, _ *struct{}) (*echoOutput, error) {
+			return &echoOutput{}, w.Server.GuessFrom(ctx)
+		})
 	service.Operation(w.Server, service.Access{Public: true}, huma.Operation{Method: "GET", Path: "/api/v1/who", OperationID: "who"},
 		func(context.Context, *struct{}) (*echoOutput, error) { return nil, service.NotLoggedIn })
 	w.Start()
