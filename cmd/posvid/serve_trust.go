@@ -160,14 +160,16 @@ func (t *hostTrust) Install(data []byte, at time.Time) error {
 	return t.install(data, at)
 }
 
+// install installs a bundle for every body; one that cannot take it keeps none of the others from it. The lock is held.
 func (t *hostTrust) install(data []byte, at time.Time) error {
 	data = bytes.Clone(data)
+	var failed []error
 	for _, b := range t.bodies {
 		if _, err := b.state.Install(data, at); err != nil {
-			return fmt.Errorf("body %s: %w", b.edrpou, err)
+			failed = append(failed, fmt.Errorf("body %s: %w", b.edrpou, err))
 		}
 	}
-	return t.read()
+	return errors.Join(append(failed, t.read())...)
 }
 
 // Register implements service.Trust.
@@ -221,14 +223,14 @@ func (t *hostTrust) Publish(ctx context.Context, at time.Time) error {
 		publications = append(publications, data)
 	}
 	if t.operator != nil {
-		data, err := t.nextBundle(publications, at)
+		data, refused, err := t.nextBundle(publications, at)
 		if err == nil {
 			err = cli.WriteAtomic(t.env.Path("bundle.sidb"), data, 0o644)
 		}
 		if err == nil {
 			err = t.install(data, at)
 		}
-		failed = append(failed, err)
+		failed = append(failed, refused, err)
 	}
 	return errors.Join(failed...)
 }
@@ -253,28 +255,25 @@ func (t *hostTrust) publishBody(ctx context.Context, b *hostBody, at time.Time) 
 }
 
 // nextBundle carries publications and makes the next bundle with keys that stay open while the service runs. One publication that
-// the register refuses does not keep the others out.
-func (t *hostTrust) nextBundle(publications [][]byte, at time.Time) (data []byte, err error) {
+// the register refuses does not keep the others out: refused says so beside the bundle.
+func (t *hostTrust) nextBundle(publications [][]byte, at time.Time) (data []byte, refused, err error) {
 	if t.beacon == nil {
 		if t.beacon, err = t.operator.beacon(); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	var refused []error
 	err = t.operator.update(func(r *trust.Register) error {
 		key, err := t.bundleSigner(r)
 		if err != nil {
 			return err
 		}
 		for _, publication := range publications {
-			if err := r.Carry(publication, at); err != nil {
-				refused = append(refused, err)
-			}
+			refused = errors.Join(refused, r.Carry(publication, at))
 		}
 		data, err = r.BuildBundleEvery(at, key, t.beacon, trust.BeaconEvery)
 		return err
 	})
-	return data, errors.Join(append(refused, err)...)
+	return data, refused, err
 }
 
 // bundleSigner is the opened signer that the newest root names.
