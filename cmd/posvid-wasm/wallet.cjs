@@ -4,7 +4,7 @@
 //   {"op": "open", "wallets": [{"id", "state": base64, "jwk"}], "bundle": base64, "facts": text, "origin"}
 //   {"op": "call", "name", "args"}      {"op": "qr", "text"}
 //   {"op": "answers", "list": [{"status", "body": text, "data": base64, "etag"} | null]}   null: no network
-//   {"op": "refuse", "writes": bool}    the storage refuses
+//   {"op": "refuse", "writes": bool | "bundle"}    the storage refuses all writes, or those with a bundle
 //   {"op": "kept"}                      what is stored, and what was asked
 "use strict";
 const fs = require("fs");
@@ -22,8 +22,8 @@ let refuse = false;
 
 const host = {
   async store(change) {
-    if (refuse) throw new DOMException("full", "QuotaExceededError");
-    if (change.put) kept.wallets.set(change.put.id, { ...kept.wallets.get(change.put.id), ...change.put });
+    if (refuse === true || (refuse === "bundle" && change.bundle)) throw new DOMException("full", "QuotaExceededError");
+    for (const put of change.puts || []) kept.wallets.set(put.id, { ...kept.wallets.get(put.id), ...put });
     if (change.drop) kept.wallets.delete(change.drop);
     if (change.bundle) kept.bundle = change.bundle;
     if (typeof change.facts === "string") kept.facts = change.facts;

@@ -34,7 +34,7 @@ import (
 //
 //	store(change): Promise, fetch(path, {method, headers, body}): Promise of Response }
 //
-// A change is written whole or not at all: { put: {id, state, key?}, drop: id, bundle: Uint8Array, facts: text }, of which
+// A change is written whole or not at all: { puts: [{id, state, key?}], drop: id, bundle: Uint8Array, facts: text }, of which
 // each may be absent. An answer {"error": {"code", "text"}} says what was refused; the codes are those of
 // docs/spec/wallet-page.md, Section 6.
 
@@ -194,6 +194,7 @@ type purse struct {
 	bundle  *trust.Bundle
 	facts   facts
 	asked   *wallet.Question // read and not answered
+	joined  *[]any           // states that install writes together with the bundle; nil: each is written at once
 	syncing sync.Mutex
 }
 
@@ -296,16 +297,18 @@ func (f *facts) fill() {
 // saver writes the state of one wallet; with a key it is a new record.
 func (p *purse) saver(id string, key js.Value) wallet.Save {
 	return func(state []byte) error {
-		return p.store(func(c js.Value) {
-			put := js.Global().Get("Object").New()
-			put.Set("id", id)
-			put.Set("state", jsBytes(state))
-			if key.Truthy() {
-				put.Set("key", key)
-				key = js.Undefined()
-			}
-			c.Set("put", put)
-		})
+		put := js.Global().Get("Object").New()
+		put.Set("id", id)
+		put.Set("state", jsBytes(state))
+		if key.Truthy() {
+			put.Set("key", key)
+			key = js.Undefined()
+		}
+		if p.joined != nil {
+			*p.joined = append(*p.joined, put)
+			return nil
+		}
+		return p.store(func(c js.Value) { c.Set("puts", js.Global().Get("Array").New(put)) })
 	}
 }
 

@@ -158,26 +158,44 @@ func (p *purse) fetchBundle(root trust.Fingerprint) (*trust.Bundle, []byte, stri
 	return b, r.body, r.etag, nil
 }
 
-// install has every wallet take a bundle, and keeps it.
+// install has every wallet take a bundle, and keeps it: all of it in one write, or nothing. A wallet that remembered a bundle
+// which was not kept would refuse the one that is.
 func (p *purse) install(b *trust.Bundle, data []byte, etag string, now time.Time) error {
 	p.Lock()
 	defer p.Unlock()
-	for _, h := range p.wallets {
-		if err := h.w.TakeBundle(b, now); err != nil {
-			return err
-		}
+	before := make([][]byte, len(p.wallets))
+	puts := []any{}
+	p.joined = &puts
+	var err error
+	for i, h := range p.wallets {
+		before[i] = h.w.State()
+		err = errors.Join(err, h.w.TakeBundle(b, now))
 	}
+	p.joined = nil
 	next := p.facts
 	next.ETag = etag
-	err := p.store(func(c js.Value) {
-		c.Set("bundle", jsBytes(data))
-		c.Set("facts", next.encode())
-	})
-	if err != nil {
-		return err
+	if err == nil {
+		err = p.store(func(c js.Value) {
+			c.Set("puts", js.ValueOf(puts))
+			c.Set("bundle", jsBytes(data))
+			c.Set("facts", next.encode())
+		})
 	}
-	p.facts, p.bundle, p.raw = next, b, data
-	return nil
+	if err == nil {
+		p.facts, p.bundle, p.raw = next, b, data
+		return nil
+	}
+	for i, h := range p.wallets {
+		w, loadErr := wallet.Load(before[i], p.saver(h.id, js.Undefined()))
+		if loadErr == nil {
+			loadErr = w.UseSigner(h.key)
+		}
+		if loadErr != nil {
+			return errors.Join(err, loadErr)
+		}
+		h.w = w
+	}
+	return err
 }
 
 type enrolIn struct {

@@ -541,6 +541,28 @@ func walletEnrolment(t *testing.T, n *node) {
 		t.Errorf("the view: %+v", view)
 	}
 
+	// A newer bundle that cannot be kept is not remembered by the wallet either: it would refuse the one that is kept.
+	nothing := any1{"status": 200, "body": `{"tag":"1","ids":[]}`}
+	newer := any1{"status": 200, "data": base64.StdEncoding.EncodeToString(w.bundle(now.Add(-time.Minute))), "etag": `"2"`}
+	var report struct {
+		Bundle bool
+		Failed []struct{ Step, Code string }
+	}
+	stored := kept().Wallets[0].State
+	n.order(any1{"op": "answers", "list": []any{clock, newer, nothing}}, nil)
+	n.order(any1{"op": "refuse", "writes": "bundle"}, nil)
+	if got := n.call("sync", any1{}, &report); got != "" || report.Bundle || len(report.Failed) != 1 || report.Failed[0].Code != "storage" {
+		t.Errorf("a bundle that cannot be kept: %q, %+v", got, report)
+	}
+	if kept().Wallets[0].State != stored {
+		t.Error("the wallet remembers a bundle that was not kept")
+	}
+	n.order(any1{"op": "refuse", "writes": false}, nil)
+	n.order(any1{"op": "answers", "list": []any{clock, newer, nothing}}, nil)
+	if got := n.call("sync", any1{}, &report); got != "" || !report.Bundle || len(report.Failed) != 0 || kept().Wallets[0].State == stored {
+		t.Errorf("the same bundle again: %q, %+v", got, report)
+	}
+
 	// A signed question is signed for this service, path and body, by the key of this wallet.
 	n.order(any1{"op": "answers", "list": []any{any1{"status": 404, "body": `{"code":"unknown-id","title":"Немає."}`}}}, nil)
 	if got := n.call("checks", any1{"wallet": id, "body": body, "number": "АА 000001"}, nil); got != "service:unknown-id" {

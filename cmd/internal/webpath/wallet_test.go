@@ -467,7 +467,7 @@ func TestWalletPage(t *testing.T) {
 		if kept := records(p); kept != 2 {
 			t.Errorf("%d wallets are kept beside the damage, want 2", kept)
 		}
-		p.damage(`(w, c) => c.put("{", "facts")`)
+		p.damage(`(w, c) => { c.put("{", "facts"); c.get("seq").onsuccess = (e) => c.put(e.target.result + 1, "seq"); }`)
 		p.Reload()
 		p.WaitText("main h1", "пошкоджено")
 		p.Accessible("damage")

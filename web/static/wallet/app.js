@@ -82,7 +82,12 @@ async function ask(name, args = {}) {
     return await wallet(name, args);
   } catch (e) {
     if (!(e instanceof PosvidError) || e.code !== "storage" || !/Changed/.test(e.message)) throw e;
-    await open();
+    try {
+      await open();
+    } catch (damage) {
+      fail(damage);
+      throw damage;
+    }
     return wallet(name, args);
   }
 }

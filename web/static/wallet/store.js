@@ -45,7 +45,7 @@ export async function readStore(db) {
 }
 
 /**
- * Writes a change of cmd/posvid-wasm: { put: {id, state, key?}, drop: id, bundle, facts }, each optional.
+ * Writes a change of cmd/posvid-wasm: { puts: [{id, state, key?}], drop: id, bundle, facts }, each optional.
  * @returns {Promise<number>} the new number of changes
  */
 export function writeStore(db, seq, change) {
@@ -54,8 +54,7 @@ export function writeStore(db, seq, change) {
     const common = tx.objectStore("common");
     const now = (await done(common.get("seq"))) || 0;
     if (now !== seq) throw new ChangedError();
-    if (change.put) {
-      const { id, state, key } = change.put;
+    for (const { id, state, key } of change.puts || []) {
       const old = await done(wallets.get(id));
       if (!old && !key) throw new DamagedError("a record without a key");
       await done(wallets.put({ id, version: RECORD, state, key: key || old.key }));

@@ -177,7 +177,7 @@ async function renew() {
       if ((await wait(c.get("seq"))) !== seq || change.drop) {
         t.abort(); // a page has written, or a wallet would go: neither is for a time when nobody looks
       } else {
-        if (change.put) w.put({ ...(await wait(w.get(change.put.id))), state: change.put.state });
+        for (const put of change.puts || []) w.put({ ...(await wait(w.get(put.id))), state: put.state });
         if (change.bundle) c.put(change.bundle, "bundle");
         if (typeof change.facts === "string") c.put(change.facts, "facts");
         c.put(seq + 1, "seq");
