@@ -96,6 +96,7 @@ type loadFacts struct {
 	Author                int64      `json:"author,omitempty"` // operators
 	Approver              int64      `json:"approver,omitempty"`
 	Report                *planDone  `json:"report,omitempty"`
+	Discarder             int64      `json:"discarder,omitempty"` // operator who put it aside; 0 when his account is linked to none
 	Failure               *failure   `json:"failure,omitempty"`
 	Note                  *failure   `json:"note,omitempty"` // why a second signature was not taken
 }

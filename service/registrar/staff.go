@@ -296,6 +296,7 @@ type loadPage struct {
 	HeldWhy    []string
 	Author     string
 	Approver   string
+	Discarder  string
 	Operator   string // the caller's
 	CanSign    bool
 	CanApprove bool
@@ -385,7 +386,7 @@ func (p *pages) fillPlan(c *call, v *loadPage, l *load) error {
 	if err != nil {
 		return err
 	}
-	v.Author, v.Approver = operatorName(operators, l.Author), operatorName(operators, l.Approver)
+	v.Author, v.Approver, v.Discarder = operatorName(operators, l.Author), operatorName(operators, l.Approver), operatorName(operators, l.Discarder)
 	role := service.Registrar
 	if l.Stage == stageWaiting {
 		role = service.Approver
@@ -717,6 +718,9 @@ func (p *pages) discard(c *call) error {
 			return errNotSure
 		}
 		now.Stage = stageDiscarded
+		if o, err := p.operatorOf(c.r.Context(), c.body, service.Registrar); err == nil {
+			now.Discarder = o.ID
+		}
 		return nil
 	})
 	if err != nil {

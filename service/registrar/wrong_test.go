@@ -423,7 +423,7 @@ func TestDiscardAndExpire(t *testing.T) {
 	o.work()
 	clerk.post(path+"/discard", "sure", "yes").to()
 	clerk.post(path+"/discard", "sure", "yes").to()
-	clerk.get(path).ok().has("відкладено без застосування")
+	clerk.get(path).ok().has("відкладено без застосування").has("Відклав").has("Кадровик Перша")
 	if got := state(t, o.Ministry, "issued"); got != issuer.StateIssued {
 		t.Fatalf("%s after the plan was put aside", got)
 	}
