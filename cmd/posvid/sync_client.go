@@ -182,6 +182,9 @@ func (c *serviceClient) refused(response *http.Response) error {
 	if a.Code == "request-time" && !a.Date.IsZero() {
 		return cli.Hint(a, c.env.T("годинник служби %s, тут %s", "the service's clock says %s, this one %s", a.Date.UTC().Format(time.RFC3339), c.env.Now().UTC().Format(time.RFC3339)))
 	}
+	if a.Code == "request-signature" { // the address is part of what is signed
+		return cli.Hint(a, c.env.T("--service має бути адресою, яку служба називає своєю, буква в букву; якщо так і є, оновіть програму", "--service has to be the address that the service calls its own, letter by letter; if it is, update the program"))
+	}
 	return cli.Hint(a, a.Detail)
 }
 

@@ -535,6 +535,9 @@ func TestSyncFaults(t *testing.T) {
 		t.Errorf("a clock ten minutes ahead: %v %s", err, out)
 	}
 
+	// The address is part of what is signed: another name of the same machine is another service.
+	w.runs(1, "буква в букву", "posvid", "sync", "--service", strings.Replace(w.origin, "127.0.0.1", "localhost", 1), "--state", d.state)
+
 	// Another program holds the folder.
 	w.between(func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
 		time.Sleep(700 * time.Millisecond)
