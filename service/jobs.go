@@ -13,6 +13,7 @@ import (
 const (
 	publishAfter = 2 * time.Second  // after the last change
 	publishMost  = 15 * time.Second // after the first one, if changes go on
+	publishAgain = 30 * time.Second // after one that failed
 )
 
 // errPanic is what a job that panicked is logged with.
@@ -50,13 +51,16 @@ func (s *Server) Run(ctx context.Context) error {
 	return nil
 }
 
-// publishWhenAsked waits for changes to end, and for no change longer than publishMost.
+// publishWhenAsked waits for changes to end, and for no change longer than publishMost. A publication that fails is tried again
+// until one goes well: a revocation is among what was asked for.
 func (s *Server) publishWhenAsked(ctx context.Context) {
+	var again <-chan time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-s.frame.soon:
+		case <-again:
 		}
 		most := time.After(publishMost)
 	quiet:
@@ -71,14 +75,17 @@ func (s *Server) publishWhenAsked(ctx context.Context) {
 				break quiet
 			}
 		}
-		s.work(context.WithoutCancel(ctx), job{name: "publish", run: s.Trust.Publish})
+		again = nil
+		if s.work(context.WithoutCancel(ctx), job{name: "publish", run: s.Trust.Publish}) != nil {
+			again = time.After(publishAgain)
+		}
 	}
 }
 
-// work runs a job once.
-func (s *Server) work(ctx context.Context, j job) {
+// work runs a job once. Its error has been logged and counted.
+func (s *Server) work(ctx context.Context, j job) (err error) {
 	began := time.Now()
-	err := func() (err error) {
+	err = func() (err error) {
 		defer func() {
 			if cause := recover(); cause != nil {
 				s.Log.Error("panic", "job", j.name, "what", scrub(fmt.Sprint(cause)), "stack", stackOf(debug.Stack()))
@@ -88,7 +95,7 @@ func (s *Server) work(ctx context.Context, j job) {
 		return j.run(ctx, s.Now())
 	}()
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		return // the service ends
+		return nil // the service ends
 	}
 	result := "ok"
 	if err != nil {
@@ -100,4 +107,5 @@ func (s *Server) work(ctx context.Context, j job) {
 	if err == nil {
 		s.frame.metrics.jobDone(j.name, s.Now())
 	}
+	return err
 }
