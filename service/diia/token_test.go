@@ -273,6 +273,21 @@ func TestTokenEndsWithTheSystem(t *testing.T) {
 		t.Errorf("after the system's term: %d, want 401", status)
 	}
 	w.Advance(-day)
+	// A term that is cut short, with the same keys, cuts the tokens short.
+	bearer = w.bearer(t)
+	if err := w.p.renew(bg, w.Ministry.EDRPOU, w.client, 1, registration{name: "Дія", keys: publicSet(t, fresh), scopes: allScopes, until: w.Now().Add(time.Minute)}, w.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if status := get(bearer); status != 200 {
+		t.Errorf("a minute before the term that was cut short: %d, want 200", status)
+	}
+	w.Advance(time.Minute)
+	if status := get(bearer); status != 401 {
+		t.Errorf("after the term that was cut short: %d, want 401", status)
+	}
+	if err := w.p.renew(bg, w.Ministry.EDRPOU, w.client, 1, registration{name: "Дія", keys: publicSet(t, fresh), scopes: allScopes, until: w.Now().Add(day)}, w.Now()); err != nil {
+		t.Fatal(err)
+	}
 	bearer = w.bearer(t)
 	if err := w.p.stop(bg, w.Ministry.EDRPOU, w.client, 1, w.Now()); err != nil {
 		t.Fatal(err)
