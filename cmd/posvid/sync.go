@@ -189,7 +189,7 @@ func (s *syncer) round(ctx context.Context) error {
 	if err := s.unlock(); err != nil {
 		return err
 	}
-	last, err := s.policy(ctx, info)
+	last, account, err := s.policy(ctx, info)
 	var failed []error
 	if errors.Is(err, errService) || isUndecided(err) || ctx.Err() != nil {
 		return err // it will not give the rest either
@@ -198,7 +198,7 @@ func (s *syncer) round(ctx context.Context) error {
 	if s.f.photos {
 		failed = append(failed, s.photos(ctx))
 	}
-	if s.f.journal && ctx.Err() == nil {
+	if s.f.journal && account && ctx.Err() == nil {
 		failed = append(failed, s.journal(ctx, last))
 	}
 	return firstError(failed)
@@ -312,22 +312,22 @@ type checkpointAnswer struct {
 	JournalLast uint64 `json:"journal_last"`
 }
 
-// policy asks what there is for this device and installs its policy.
-func (s *syncer) policy(ctx context.Context, info checkpoint.Info) (journalLast uint64, err error) {
+// policy asks what there is for this device and installs its policy. account is false when the service has no account of it.
+func (s *syncer) policy(ctx context.Context, info checkpoint.Info) (journalLast uint64, account bool, err error) {
 	var answer checkpointAnswer
 	target := "/api/v1/checkpoint?bundle=" + strconv.FormatUint(info.Bundle.Number(), 10)
 	err = s.json(ctx, call{method: http.MethodGet, target: target, signed: true}, nil, &answer)
 	var refusal *serviceAnswer
 	if errors.As(err, &refusal) && refusal.Code == "no-checkpoint-account" {
 		s.env.Say("ця служба не має запису пункту: без правил і журналу", "this service has no account of this checkpoint: no policy, no journal")
-		return 0, nil
+		return 0, false, nil
 	}
 	if err != nil || answer.Policy == nil {
-		return answer.JournalLast, err
+		return answer.JournalLast, err == nil, err
 	}
 	report, err := s.state.InstallPolicy(answer.Policy, s.env.Now())
 	if err != nil {
-		return answer.JournalLast, s.stateError(err)
+		return answer.JournalLast, true, s.stateError(err)
 	}
 	if report.Changed {
 		s.env.Print("встановлено правила пункту %d", "policy %d installed", report.Number)
@@ -335,7 +335,7 @@ func (s *syncer) policy(ctx context.Context, info checkpoint.Info) (journalLast 
 	if report.Expired {
 		s.env.Say("строк правил пункту минув: їх виконують далі; попросіть нові", "the policy of this checkpoint has expired: it is obeyed on; ask for a new one")
 	}
-	return answer.JournalLast, nil
+	return answer.JournalLast, true, nil
 }
 
 // packOffer is one pack that the service has for this device.

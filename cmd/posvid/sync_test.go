@@ -418,6 +418,16 @@ func TestSync(t *testing.T) {
 	}
 }
 
+// request is a verifier request with the device's own keys.
+func (d *syncDevice) request() ([]byte, error) {
+	s := d.open()
+	key, err := s.Keys([]byte("фраза пристрою"))
+	if err != nil {
+		return nil, err
+	}
+	return s.Request(key, d.w.Ministry.EDRPOU, "Самотній", trust.ClassCheckpoint, d.w.now())
+}
+
 // installedPolicy is the number of the device's policy.
 func (d *syncDevice) installedPolicy() uint64 {
 	d.w.t.Helper()
@@ -537,6 +547,22 @@ func TestSyncFaults(t *testing.T) {
 
 	// The address is part of what is signed: another name of the same machine is another service.
 	w.runs(1, "буква в букву", "posvid", "sync", "--service", strings.Replace(w.origin, "127.0.0.1", "localhost", 1), "--state", d.state)
+
+	// A device that is in the bundle, and nobody's account here, gets the bundle and its photos; its journal stays.
+	lone := &syncDevice{w: w, state: filepath.Join(t.TempDir(), "lone")}
+	w.runs(0, "закріплено", "posvid-verify", "trust", "pin", w.Pin.String(), "--state", lone.state)
+	w.runs(0, "запит", "posvid-verify", "enrol", "--body", w.Ministry.EDRPOU, "--name", "Самотній", "--state", lone.state, "-o", filepath.Join(t.TempDir(), "lone.request"))
+	request, err := lone.request()
+	if err == nil {
+		_, err = w.Trust.Admit(request, trust.VerifierGrant{ValidUntil: w.now().AddDate(0, 1, 0)}, w.now())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.publish()
+	lone.sync(0, "ця служба не має запису пункту")
+	lone.event(w.now())
+	lone.sync(0, "встановлено світлини", "--photos", "--journal")
 
 	// Another program holds the folder.
 	w.between(func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
