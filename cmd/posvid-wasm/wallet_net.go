@@ -301,6 +301,7 @@ func (p *purse) send(h *held) (any, error) {
 		return nil, errors.Join(err, p.keep())
 	}
 	delete(p.facts.Pending, h.id)
+	p.facts.Synced = time.Now().UTC().Truncate(time.Second)
 	for _, id := range ids {
 		p.facts.States[stateKey(h.id, id.Issuer, id.Number)] = state{State: "issued", Since: p.serviceTime(), Asked: p.serviceTime()}
 	}

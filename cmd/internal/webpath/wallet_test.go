@@ -425,6 +425,7 @@ func TestWalletPage(t *testing.T) {
 			t.Error("a suspended ID shows a code")
 		}
 		p.Accessible("suspended")
+		p.Do("scrollTo(0, 0)")
 		p.Picture(root, "wallet-suspended")
 	})
 

@@ -425,7 +425,10 @@ async function refresh(spoken = false) {
   }
   const before = JSON.stringify(app.view);
   await look().catch(() => {});
-  if (spoken) say(kind, text);
+  if (spoken) {
+    say(kind, text);
+    scrollTo(0, 0); // where it is said
+  }
   // The page is drawn again only when it says something new: a form in it is not to be lost, nor a code to blink.
   if (spoken || (["", "about"].includes(route()) && JSON.stringify(app.view) !== before)) render();
 }
@@ -942,7 +945,7 @@ function about() {
       { class: "facts" },
       row(T("aboutRoot"), el("span", { class: "fingerprint" }, v.root ? v.root.replace(/-/g, " ") : T("aboutRootNone"))),
       row(T("aboutBundle"), v.bundle ? T("aboutBundleText", { n: v.bundle.number, t: T("kyiv", { t: minuteUA(v.bundle.issued_at) }) }) : "—"),
-      row(T("aboutClock"), c ? T("aboutClockText", { n: seconds(c.offset_ms), e: seconds(c.error_ms), t: minuteUA(c.at) }) : T("aboutClockNone")),
+      row(T("aboutClock"), c ? T("aboutClockText", { n: seconds(c.offset_ms), e: seconds(Math.max(100, c.error_ms)), t: minuteUA(c.at) }) : T("aboutClockNone")),
       row(T("aboutSynced"), v.synced ? T("kyiv", { t: minuteUA(v.synced) }) : "—"),
       row(T("aboutOffline"), T(app.offline ? "offlineReady" : "offlineNot")),
       row(T("aboutStorage"), app.kept === null ? "—" : T(app.kept ? "storageKept" : "storageNot")),
@@ -953,7 +956,7 @@ function about() {
   return box;
 }
 
-const seconds = (ms) => (ms / 1000).toLocaleString("uk-UA", { maximumFractionDigits: 1 });
+const seconds = (ms) => (Math.round(ms / 100) / 10 || 0).toLocaleString("uk-UA", { maximumFractionDigits: 1 });
 
 function installPart() {
   if (standalone()) return el("p", { class: "hint" }, T("installed"));
