@@ -82,6 +82,7 @@ type Server struct {
 	bodies         map[string]*Body
 	authenticators []Authenticator
 	jobs           []job
+	refuseDevices  []func(ctx context.Context, p Principal) error
 	looks          []func(ctx context.Context, edrpou string, entitlement int64, limit int) ([]Look, error)
 	routes         []Route
 	templates      templates

@@ -76,6 +76,12 @@ func (s *Server) SignedRequests() {
 	s.Every(name, credential.RequestKept, v.purge)
 }
 
+// RefuseDevices adds a look at every verifier whose signed request is good: its error refuses the request, on whatever route. A
+// part that knows of lost devices keeps them from all other parts by it, before a bundle without them has come.
+func (s *Server) RefuseDevices(refuse func(ctx context.Context, p Principal) error) {
+	s.refuseDevices = append(s.refuseDevices, refuse)
+}
+
 // authenticate is the Authenticator of requests with the header credential.RequestHeader.
 func (v *signed) authenticate(r *http.Request) (Principal, bool, error) {
 	values := r.Header.Values(credential.RequestHeader)
@@ -117,6 +123,13 @@ func (v *signed) authenticate(r *http.Request) (Principal, bool, error) {
 	}
 	if err := v.once(r.Context(), q, at); err != nil {
 		return Principal{}, false, err
+	}
+	if p.Kind == Device {
+		for _, refuse := range v.s.refuseDevices {
+			if err := refuse(r.Context(), p); err != nil {
+				return Principal{}, false, err
+			}
+		}
 	}
 	return p, true, nil
 }

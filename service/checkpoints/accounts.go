@@ -171,7 +171,7 @@ func (p *part) device(ctx context.Context) (*account, error) {
 		return nil, noAccount
 	case err != nil:
 		return nil, err
-	case a.State == stateStopped:
+	case a.State == stateStopped: // between the look at the request and now
 		return nil, deviceStopped
 	case a.State == stateConfirmed: // it is in the bundle, by whatever way
 		a.State, a.Verifier = stateAdmitted, service.PrincipalOf(ctx).Verifier
@@ -188,12 +188,25 @@ func (p *part) device(ctx context.Context) (*account, error) {
 	return a, nil
 }
 
-// stopped tells whether an account here has stopped the device that asks; one without an account is not stopped.
-func (p *part) notStopped(ctx context.Context) error {
-	if _, err := p.device(ctx); errors.Is(err, deviceStopped) {
+// notStopped refuses a device that its body has stopped here, whatever part it asks; one without an account is not stopped.
+func (p *part) notStopped(ctx context.Context, caller service.Principal) error {
+	key, err := keys.ParseVerifierPublicKey(caller.Key)
+	if err != nil {
+		return service.Forbidden.Because(err)
+	}
+	thumb := key.Thumbprint()
+	var a *account
+	err = p.s.Store.View(ctx, func(tx *store.ServiceTx) error {
+		a, err = oneAccount(tx, sqlAccountOfKey, thumb[:])
 		return err
-	} else if err != nil && !errors.Is(err, noAccount) {
+	})
+	switch {
+	case errors.Is(err, unknownCheckpoint):
+		return nil
+	case err != nil:
 		return err
+	case a.State == stateStopped:
+		return deviceStopped
 	}
 	return nil
 }

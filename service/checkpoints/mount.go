@@ -80,6 +80,7 @@ func Mount(s *service.Server, c Config) error {
 		return err
 	}
 	s.SignedRequests()
+	s.RefuseDevices(p.notStopped)
 
 	service.Operation(s, everyone, huma.Operation{OperationID: "checkpoint-onboard-look", Method: http.MethodPost, Path: "/api/v1/checkpoints/onboard/look",
 		Summary: "What an onboarding code is for", Tags: []string{"checkpoints"}}, p.look)

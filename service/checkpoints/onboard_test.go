@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/posvid/posvid/service"
+	"github.com/posvid/posvid/service/servicetest"
 	"github.com/posvid/posvid/trust"
 )
 
@@ -330,5 +331,55 @@ func TestAdmittedElsewhere(t *testing.T) {
 	}
 	if status, _, data := (&device{w: w, key: key}).do(http.MethodGet, "/api/v1/checkpoint", nil); status != http.StatusOK {
 		t.Errorf("the device: %d %s", status, problem(data))
+	}
+}
+
+// CPA-05: the parts that this one does not know refuse a stopped device too; what the trust operator changes is published.
+func TestStoppedDeviceElsewhere(t *testing.T) {
+	w := &world{World: servicetest.New(t), folder: t.TempDir()}
+	w.Server.Trust = endingTrust{w.Trust, w}
+	if err := Mount(w.Server, Config{Folder: w.folder}); err != nil {
+		t.Fatal(err)
+	}
+	answer := func(rw http.ResponseWriter, r *http.Request) error {
+		_, err := fmt.Fprint(rw, service.PrincipalOf(r.Context()).Kind == service.Device)
+		return err
+	}
+	w.Server.Page("POST /api/test/device", service.Access{Kinds: []service.Kind{service.Device}}, answer)
+	w.Server.Page("POST /api/test/open", service.Access{Public: true}, answer)
+	w.Start()
+	w.again()
+	d := w.admitted("Пост 1")
+	other := w.admitted("Пост 2")
+	for _, path := range []string{"/api/test/device", "/api/test/open"} {
+		if status, _, data := d.do(http.MethodPost, path, nil); status != http.StatusOK || string(data) != "true" {
+			t.Fatalf("%s before: %d %s", path, status, data)
+		}
+	}
+	w.post(w.admin, d.path+"/stop", url.Values{"why": {"загублено"}}, http.StatusSeeOther)
+	for _, path := range []string{"/api/test/device", "/api/test/open"} {
+		d.wants("device-stopped", http.MethodPost, path, nil)
+		if status, _, data := other.do(http.MethodPost, path, nil); status != http.StatusOK || string(data) != "true" {
+			t.Errorf("%s of another device: %d %s", path, status, data)
+		}
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- w.Server.Run(ctx) }()
+	before := w.Trust.Published()
+	w.Advance(time.Second)
+	w.post(w.chief, "/operator/checkpoints/"+d.path[strings.LastIndexByte(d.path, '/')+1:]+"/end", nil, http.StatusSeeOther)
+	for range 1000 {
+		if w.Trust.Published() > before {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if w.Trust.Published() == before {
+		t.Error("nothing was published after a device was ended")
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }

@@ -1051,6 +1051,7 @@ func (p *part) admit(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	p.s.PublishSoon()
 	http.Redirect(w, r, "/operator/checkpoints", http.StatusSeeOther)
 	return nil
 }
@@ -1094,6 +1095,7 @@ func (p *part) end(w http.ResponseWriter, r *http.Request) error {
 	case err != nil && !errors.Is(err, trust.ErrNotAdmitted): // ended already is ended
 		return err
 	}
+	p.s.PublishSoon() // the register has it: whatever comes now, the next bundle is without the device
 	if err := p.s.Store.Update(ctx, func(tx *store.ServiceTx) error { return one1(tx.Exec1(sqlEnded, a.ID)) }); err != nil {
 		return err
 	}

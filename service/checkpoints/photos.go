@@ -346,9 +346,6 @@ func (p *part) offered(ctx context.Context, b *service.Body, verifier uint64) (k
 // listPacks tells a device which packs there are for it.
 func (p *part) listPacks(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	if err := p.notStopped(ctx); err != nil {
-		return err
-	}
 	caller := service.PrincipalOf(ctx)
 	offers := []packOffer{}
 	for _, b := range p.s.Bodies {
@@ -377,9 +374,6 @@ func (p *part) listPacks(w http.ResponseWriter, r *http.Request) error {
 // sendPack gives a device a pack, or the rest of one (RFC 9110, Section 14).
 func (p *part) sendPack(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	if err := p.notStopped(ctx); err != nil {
-		return err
-	}
 	b, err := p.s.Body(r.PathValue("edrpou"))
 	if err != nil {
 		return err
