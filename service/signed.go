@@ -44,8 +44,11 @@ const maxSignedBody = 1 << 20
 // SQL of signed requests.
 const (
 	sqlUseNonce    = "INSERT INTO request_nonces (mark, expires) VALUES ($1, $2) ON CONFLICT (mark) DO NOTHING"
-	sqlPurgeNonces = "DELETE FROM request_nonces WHERE mark IN (SELECT mark FROM request_nonces WHERE expires < $1 LIMIT 10000)"
+	sqlPurgeNonces = "DELETE FROM request_nonces WHERE mark IN (SELECT mark FROM request_nonces WHERE expires < $1 LIMIT $2)"
 )
+
+// purgePortion is how many nonces one transaction forgets, so that nobody waits long for his turn to write.
+const purgePortion = 10_000
 
 // signed knows callers by what they sign.
 type signed struct {
@@ -300,10 +303,15 @@ func (v *signed) write() {
 	}
 }
 
-// purge forgets nonces of requests whose time has long passed.
+// purge forgets the nonces of all requests whose time has passed, however many came: anybody can make keys and sign.
 func (v *signed) purge(ctx context.Context, at time.Time) error {
-	return v.s.Store.Update(ctx, func(tx *store.ServiceTx) error {
-		_, err := tx.Exec(sqlPurgeNonces, at.Unix())
-		return err
-	})
+	for {
+		var gone int64
+		if err := v.s.Store.Update(ctx, func(tx *store.ServiceTx) (err error) {
+			gone, err = tx.Exec(sqlPurgeNonces, at.Unix(), purgePortion)
+			return err
+		}); err != nil || gone < purgePortion {
+			return err
+		}
+	}
 }

@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -263,5 +264,41 @@ func TestSignedRequestDevice(t *testing.T) {
 	w.Trust.Forget()
 	if status, code := ask(); status != 503 || code != "no-bundle" {
 		t.Errorf("no bundle: %d %s", status, code)
+	}
+}
+
+// TestSignedRequestsAreForgotten floods the memory of nonces: one run of the job forgets all whose time has passed, and no other.
+func TestSignedRequestsAreForgotten(t *testing.T) {
+	w := signedWorld(t)
+	const flood = 25_000
+	at := w.Now().Unix()
+	if err := w.Server.Store.Update(t.Context(), func(tx *store.ServiceTx) error {
+		_, err := tx.Exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
+			INSERT INTO request_nonces (mark, expires) SELECT randomblob(16), CASE i WHEN 1 THEN $2 + 1 ELSE $2 - 1 END FROM n`, flood, at)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- w.Server.Run(ctx) }()
+	left := flood
+	for range 500 {
+		if err := w.Server.Store.View(t.Context(), func(tx *store.ServiceTx) error {
+			return tx.Row("SELECT count(*) FROM request_nonces", nil, &left)
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if left <= 1 {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if left != 1 {
+		t.Errorf("%d of %d nonces are left, want the one whose time has not passed", left, flood)
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
