@@ -295,13 +295,20 @@ func (p *Page) Screenshot() []byte {
 	return png
 }
 
-// Picture writes a screenshot to docs/img/‹name›.png when POSVID_SCREENSHOTS is set; root is the path to the repository.
+// Picture writes a screenshot to docs/img/‹name›.png, one pixel for each CSS pixel, when POSVID_SCREENSHOTS is set; root is the
+// path to the repository.
 func (p *Page) Picture(root, name string) {
 	p.t.Helper()
 	if os.Getenv("POSVID_SCREENSHOTS") == "" {
 		return
 	}
-	if err := os.WriteFile(filepath.Join(root, "docs", "img", name+".png"), p.Screenshot(), 0o644); err != nil {
+	view := Eval[[]float64](p, `[visualViewport.pageLeft, visualViewport.pageTop, innerWidth, innerHeight, 1 / devicePixelRatio]`)
+	shot, err := chromedp.Call(p.ctx, page.CaptureScreenshot, page.CaptureScreenshotParams{
+		Clip: &page.Viewport{X: view[0], Y: view[1], Width: view[2], Height: view[3], Scale: view[4]}})
+	if err != nil {
+		p.t.Fatalf("picture %s: %v", name, err)
+	}
+	if err := os.WriteFile(filepath.Join(root, "docs", "img", name+".png"), shot.Data, 0o644); err != nil {
 		p.t.Fatal(err)
 	}
 }
