@@ -14,7 +14,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -59,7 +58,11 @@ func newNode(t *testing.T, module string) *node {
 		}
 		t.Skip("node is not installed (apt-get install nodejs)")
 	}
-	c := exec.Command(path, "wallet.cjs", filepath.Join(runtime.GOROOT(), "lib", "wasm", "wasm_exec.js"), module)
+	goroot, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command(path, "wallet.cjs", filepath.Join(strings.TrimSpace(string(goroot)), "lib", "wasm", "wasm_exec.js"), module)
 	c.Stderr = os.Stderr
 	in, err := c.StdinPipe()
 	if err != nil {

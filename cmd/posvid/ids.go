@@ -17,7 +17,6 @@ import (
 	"github.com/posvid/posvid/issuer"
 	"github.com/posvid/posvid/locale"
 	"github.com/posvid/posvid/trust"
-	"github.com/posvid/posvid/verifier"
 )
 
 // bodyRun opens the body of --body, runs f and closes it.
@@ -127,10 +126,11 @@ func slipsCommand(env *cli.Env) *cobra.Command {
 			if !html {
 				return cli.Usagef("%s", env.T("--service потребує --html: на тексті немає QR-коду", "--service needs --html: text has no QR code"))
 			}
-			if b.bundle == nil {
-				return verifier.NoBundle
+			bundle, err := b.installedBundle()
+			if err != nil {
+				return err
 			}
-			sheet.Root = b.bundle.FirstFingerprint()
+			sheet.Root = bundle.FirstFingerprint()
 			if err := sheet.Check(); err != nil {
 				return cli.Usagef("%s", env.T("--service: потрібна адреса на зразок https://id.example.gov.ua", "--service: want an address like https://id.example.gov.ua"))
 			}
