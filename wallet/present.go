@@ -30,9 +30,13 @@ type Face struct {
 	Status    credential.StatusRef
 }
 
+// Ahead is how far a token's iat may lie ahead of the phone's clock: as far as a verifier forgives (docs/spec/verification.md,
+// VER-24). A phone that is half a minute slow shows its new ID at once.
+const Ahead = 120 * time.Second
+
 // Usable reports whether the token can be presented at the given time.
 func (f Face) Usable(at time.Time) bool {
-	return !at.Before(f.IssuedAt) && at.Before(f.ExpiresAt)
+	return !at.Before(f.IssuedAt.Add(-Ahead)) && at.Before(f.ExpiresAt)
 }
 
 // List returns the service IDs in the order of body and number, whether they are still valid or not.
@@ -124,7 +128,7 @@ func (w *Wallet) sign(sel Selector, face credential.Face, audience string, at ti
 	switch {
 	case !at.Before(t.ExpiresAt):
 		return Code{}, refuse(ErrExpired, "%s face expired at %s, the time is %s", face, stamp(t.ExpiresAt), stamp(at))
-	case at.Before(t.IssuedAt):
+	case at.Before(t.IssuedAt.Add(-Ahead)):
 		return Code{}, refuse(ErrNotYet, "%s face is valid from %s, the time is %s", face, stamp(t.IssuedAt), stamp(at))
 	}
 	data, err := credential.Present(t.Raw, w.signer, audience, at, cnonce)

@@ -490,7 +490,7 @@ func TestPresentRefuses(t *testing.T) {
 		"other number": {Selector{Number: "X"}, credential.FaceCheck, day, ErrNoID},
 		"at exp":       {Selector{}, credential.FaceCheck, c.ExpiresAt, ErrExpired},
 		"years later":  {Selector{}, credential.FaceCheck, day.AddDate(5, 0, 0), ErrExpired},
-		"before iat":   {Selector{}, credential.FaceCheck, day.Add(-time.Second), ErrNotYet},
+		"before iat":   {Selector{}, credential.FaceCheck, day.Add(-Ahead - time.Second), ErrNotYet},
 		"zero time":    {Selector{}, credential.FaceCheck, time.Time{}, ErrNotYet},
 	} {
 		code, err := w.Present(tc.sel, tc.face, tc.at)
@@ -529,7 +529,7 @@ func TestTwoIDs(t *testing.T) {
 	if len(ids[0].Faces) != 2 || ids[0].Faces[0].Face != credential.FaceCheck || len(ids[1].Faces) != 1 || ids[1].Name != third.Name {
 		t.Error("faces are not listed check before full")
 	}
-	if !ids[0].Faces[0].Usable(day) || ids[0].Faces[0].Usable(first.ExpiresAt) || ids[0].Faces[0].Usable(day.Add(-1)) {
+	if !ids[0].Faces[0].Usable(day) || ids[0].Faces[0].Usable(first.ExpiresAt) || ids[0].Faces[0].Usable(day.Add(-Ahead-1)) || !ids[0].Faces[0].Usable(day.Add(-Ahead)) {
 		t.Error("Usable differs from what Present does")
 	}
 	for name, tc := range map[string]struct {
