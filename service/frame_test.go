@@ -21,6 +21,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/posvid/posvid/issuer"
 	"github.com/posvid/posvid/service"
 	"github.com/posvid/posvid/service/servicetest"
 	"github.com/posvid/posvid/store"
@@ -1073,7 +1074,7 @@ func TestJobs(t *testing.T) {
 func TestMetrics(t *testing.T) {
 	w := newServer(t)
 	w.Start()
-	w.Server.CountIssued("issued")
+	w.Server.CountIssued(issuer.Result{})
 	w.Server.CountOnline("valid")
 	w.Do(w.As(w.Role(service.Registrar, w.Ministry)), "GET", "/b/"+servicetest.MinistryEDRPOU+"/people/0289340124?q=0289340124", nil)
 	w.Do(w.Client(), "GET", "/0289340124", nil)

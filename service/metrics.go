@@ -9,6 +9,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/posvid/posvid/issuer"
 )
 
 // metrics are what the frame counts. No label says who asked or for whom.
@@ -58,8 +60,21 @@ func (s *Server) newMetrics() {
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 }
 
-// CountIssued counts what became of an issuing: "issued", "renewed", "existing" or "refused".
-func (s *Server) CountIssued(result string) { s.frame.metrics.issued.WithLabelValues(result).Inc() }
+// CountIssued counts what became of each issuing: issued, renewed, existing or refused.
+func (s *Server) CountIssued(results ...issuer.Result) {
+	for _, r := range results {
+		word := "issued"
+		switch {
+		case r.Err != nil:
+			word = "refused"
+		case r.Existing:
+			word = "existing"
+		case r.Renewal > 0:
+			word = "renewed"
+		}
+		s.frame.metrics.issued.WithLabelValues(word).Inc()
+	}
+}
 
 // CountOnline counts a check of a one-time code by its answer, a word of a fixed set.
 func (s *Server) CountOnline(answer string) { s.frame.metrics.online.WithLabelValues(answer).Inc() }

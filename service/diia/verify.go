@@ -325,7 +325,7 @@ func (p *part) enrol(ctx context.Context, in *enrolInput) (*enrolOutput, error) 
 	if err != nil {
 		return nil, err
 	}
-	p.s.CountIssued(issuedAs(&results[0]))
+	p.s.CountIssued(results...)
 	if results[0].Err != nil {
 		return nil, issueLater.Because(results[0].Err)
 	}
@@ -344,19 +344,6 @@ func (p *part) enrol(ctx context.Context, in *enrolInput) (*enrolOutput, error) 
 		return nil, err
 	}
 	return &enrolOutput{CacheControl: "no-store", Body: enrolAnswer{DocumentID: doc, Delivery: delivery}}, nil
-}
-
-// issuedAs is what became of an entitlement, as the metrics name it.
-func issuedAs(r *issuer.Result) string {
-	switch {
-	case r.Err != nil:
-		return "refused"
-	case r.Existing:
-		return "existing"
-	case r.Renewal > 0:
-		return "renewed"
-	}
-	return "issued"
 }
 
 // photoOfPost is the portrait of a post, nil when the file is not there: the tokens carry its hash anyway.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -144,6 +145,12 @@ func TestEnrol(t *testing.T) {
 	signed(t, w, key, of(w.Ministry, "/wallet/delivery"), map[string]any{}).into(t, &got)
 	if len(got.IDs) != 1 || got.IDs[0].State != "issued" || got.IDs[0].Number != e.Number || !bytes.Equal(got.IDs[0].Delivery, e.Delivery) || got.Time != w.Now().Unix() {
 		t.Errorf("delivery %+v", got)
+	}
+	// What was issued is counted, without a word about whom.
+	counts := httptest.NewRecorder()
+	w.Server.MetricsHandler().ServeHTTP(counts, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	if text := counts.Body.String(); !strings.Contains(text, `posvid_issue_total{result="issued"} 1`) {
+		t.Errorf("no issued ID in the counts:\n%s", text)
 	}
 }
 

@@ -79,6 +79,7 @@ func (p *part) issue(ctx context.Context, b *service.Body, at time.Time) error {
 	count := func(r issuer.Result) error {
 		if r.Err == nil && !r.Existing {
 			signed++
+			p.s.CountIssued(r)
 		}
 		return nil // each refusal is a matter of its own entitlement; the registrar's page says why
 	}

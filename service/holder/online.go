@@ -174,6 +174,7 @@ func (p *part) ask(ctx context.Context, bodies []*service.Body, text string, by 
 	if err != nil {
 		return issuer.OnlineAnswer{}, nil, refusal(err)
 	}
+	p.s.CountOnline(string(answer.Reason))
 	if by.ID == "" && !answer.Valid() && !strings.HasPrefix(text, "https:") { // nobody guesses 122 bits
 		if limited := p.s.GuessFrom(ctx); limited != nil {
 			return issuer.OnlineAnswer{}, nil, limited

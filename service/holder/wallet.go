@@ -198,6 +198,7 @@ func (p *part) enrol(ctx context.Context, in *enrolIn) (*enrolOut, error) {
 	out := &enrolOut{Status: http.StatusAccepted}
 	out.Body.State = "pending"
 	res, err := b.Body.Issue(ctx, at, e.Entitlement)
+	p.s.CountIssued(res...)
 	if !e.Repeated {
 		p.s.PublishSoon()
 	}
@@ -313,6 +314,7 @@ func (p *part) delivery(ctx context.Context, in *deliveryIn) (*deliveryOut, erro
 	}
 	if len(due) > 0 {
 		res, err := b.Body.Issue(ctx, at, due...)
+		p.s.CountIssued(res...)
 		if err != nil {
 			return nil, err
 		}
