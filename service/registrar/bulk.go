@@ -149,6 +149,20 @@ func (p *pages) bulks(ctx context.Context, body string, limit int) (all []*bulkC
 	return all, err
 }
 
+// bulksIn lists all bulk changes of a body in some stages, newest first; "" for all bodies. Previews, of which anybody can make
+// thousands, are never among what a limit would cut off.
+func (p *pages) bulksIn(ctx context.Context, body string, first, second bulkStage) (all []*bulkChange, err error) {
+	err = p.Store.View(ctx, func(tx *store.ServiceTx) error {
+		all = nil
+		return tx.Rows(`SELECT `+bulkColumns+` FROM bulk_changes WHERE (body = $1 OR $1 = '') AND stage IN ($2, $3) ORDER BY id DESC`, []any{body, int(first), int(second)}, func(scan func(...any) error) error {
+			b, err := scanBulk(tx, scan)
+			all = append(all, b)
+			return err
+		})
+	})
+	return all, err
+}
+
 // changeBulk changes a bulk change in one transaction.
 func (p *pages) changeBulk(ctx context.Context, body string, id int64, f func(*store.ServiceTx, *bulkChange) error) (b *bulkChange, err error) {
 	err = p.Store.Update(ctx, func(tx *store.ServiceTx) error {
@@ -360,13 +374,13 @@ func (p *pages) bulkHeld(ctx context.Context, b *service.Body, f *bulkFacts, all
 	if f.To == "suspended" {
 		return false, nil
 	}
-	changes, err := p.bulks(ctx, b.EDRPOU, 1000)
+	changes, err := p.bulksIn(ctx, b.EDRPOU, bulkRunning, bulkDone)
 	if err != nil {
 		return false, err
 	}
 	n := f.Rows
 	for _, old := range changes {
-		if old.To != "suspended" && !old.Held && (old.Stage == bulkRunning || old.Stage == bulkDone) && at.Sub(old.Made) < bulkMemory {
+		if old.To != "suspended" && !old.Held && (old.Stage == bulkRunning || at.Sub(old.Finished) < bulkMemory) { // a preview may be old when it is begun
 			n += old.Rows
 		}
 	}
@@ -561,7 +575,10 @@ func (p *pages) startBulk(c *call) error {
 	case b.Rows == 0:
 		return p.jobRefused(c, errNothing)
 	}
-	// The brake looks again: another list may have been carried out since the preview.
+	// The brake looks again: another list may have been carried out since the preview. One list begins at a time, so that two are
+	// counted together.
+	p.beginning.Lock()
+	defer p.beginning.Unlock()
 	all, err := p.peopleOf(ctx, c.body, c.at)
 	if err != nil {
 		return err
@@ -718,16 +735,14 @@ func (p *pages) discardBulk(c *call) error {
 func (p *pages) workBulk(ctx context.Context, _ time.Time) error {
 	p.bulk.Lock()
 	defer p.bulk.Unlock()
-	all, err := p.bulks(ctx, "", 1000)
+	all, err := p.bulksIn(ctx, "", bulkRunning, bulkRunning)
 	if err != nil {
 		return err
 	}
 	var failed []error
 	for _, b := range all {
-		if b.Stage == bulkRunning {
-			if err := p.runBulk(ctx, b); err != nil {
-				failed = append(failed, fmt.Errorf("bulk change %d: %w", b.ID, err))
-			}
+		if err := p.runBulk(ctx, b); err != nil {
+			failed = append(failed, fmt.Errorf("bulk change %d: %w", b.ID, err))
 		}
 	}
 	return errors.Join(failed...)

@@ -38,6 +38,8 @@ type pages struct {
 	jobs sync.Mutex // one job at a time works on loads
 	bulk sync.Mutex // and one on changes of many
 
+	beginning sync.Mutex // one change of many begins at a time
+
 	mu        sync.Mutex
 	progress  map[string]progress
 	plans     map[int64]*planView

@@ -435,32 +435,42 @@ func (p *pages) sign(ctx context.Context, b *service.Body, o issuer.Operator, pa
 		return nil, errNoKeyHere
 	}
 	account := service.PrincipalOf(ctx).Account
-	if !p.mayTry(account, at) {
+	if !p.takeTry(account, at) {
 		return nil, errTooMany
 	}
 	key, err := b.OperatorKey(o, []byte(passphrase))
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		p.returnTry(account, at)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errNoKeyHere
 	}
 	if err != nil {
-		p.wrongTry(account, at)
 		return nil, told(err)
 	}
 	return issuer.SignApproval(s, part, key, at)
 }
 
-// mayTry tells whether an account may give another passphrase.
-func (p *pages) mayTry(account int64, at time.Time) bool {
+// takeTry counts a try of an account at a passphrase before it is made, so that many at once are no more than one after another.
+// It tells whether there was one left.
+func (p *pages) takeTry(account int64, at time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.tries[account] = slices.DeleteFunc(p.tries[account], func(t time.Time) bool { return at.Sub(t) >= passphraseWindow })
-	return len(p.tries[account]) < passphraseTries
+	if len(p.tries[account]) >= passphraseTries {
+		return false
+	}
+	p.tries[account] = append(p.tries[account], at)
+	return true
 }
 
-func (p *pages) wrongTry(account int64, at time.Time) {
+// returnTry takes a try back that was no wrong passphrase.
+func (p *pages) returnTry(account int64, at time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.tries[account] = append(p.tries[account], at)
+	if i := slices.IndexFunc(p.tries[account], at.Equal); i >= 0 {
+		p.tries[account] = slices.Delete(p.tries[account], i, i+1)
+	}
 }
 
 // decodeProblems reads what putProblems wrote.

@@ -780,7 +780,7 @@ func brake(t *testing.T, o *office) {
 		return
 	}
 	// What one person did alone in the last week counts, too.
-	f := bulkFacts{To: "revoked", Rows: hr.BrakePeople, Operator: 1}
+	f := bulkFacts{To: "revoked", Rows: hr.BrakePeople, Operator: 1, Finished: o.Now()}
 	if err := o.Server.Store.Update(bg, func(tx *store.ServiceTx) error {
 		once := [32]byte{1}
 		facts, err := sealBulk(tx, once, &f)
