@@ -222,6 +222,7 @@ const (
 	sessionBegan   = "began"   // int64, seconds
 	sessionSeen    = "seen"    // int64, seconds
 	sessionSecond  = "second"  // int64, seconds
+	sessionDev     = "dev"     // bool: began while anybody could log in
 )
 
 // Terms of a session.
@@ -243,6 +244,9 @@ func (s *Server) LogIn(ctx context.Context, account int64) error {
 	s.Sessions.Put(ctx, sessionAccount, account)
 	s.Sessions.Put(ctx, sessionBegan, now)
 	s.Sessions.Put(ctx, sessionSeen, now)
+	if s.Dev {
+		s.Sessions.Put(ctx, sessionDev, true)
+	}
 	return nil
 }
 
@@ -274,7 +278,7 @@ func (s *Server) sessionPrincipal(ctx context.Context) (Principal, error) {
 	}
 	now := s.Now()
 	began, seen := time.Unix(s.Sessions.GetInt64(ctx, sessionBegan), 0), time.Unix(s.Sessions.GetInt64(ctx, sessionSeen), 0)
-	if now.Sub(began) >= SessionLife || now.Sub(seen) >= SessionIdle {
+	if now.Sub(began) >= SessionLife || now.Sub(seen) >= SessionIdle || s.Sessions.GetBool(ctx, sessionDev) && !s.Dev {
 		return Principal{}, s.LogOut(ctx)
 	}
 	var a AccountInfo

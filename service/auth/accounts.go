@@ -421,6 +421,14 @@ func (p *part) setDisabled(w http.ResponseWriter, r *http.Request, disabled bool
 		if err := onlyHere(a, body); err != nil {
 			return err
 		}
+		for _, g := range a.Grants {
+			if disabled {
+				break
+			}
+			if err := operatorFree(tx, g.Body, g.Operator, a.ID); err != nil { // it went to somebody else meanwhile
+				return err
+			}
+		}
 		if err := service.SetDisabled(tx, a.ID, disabled); err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"strconv"
 
 	"github.com/posvid/posvid/issuer"
@@ -76,7 +77,22 @@ func (p *part) devAccounts(ctx context.Context) ([]devAccount, error) {
 	return list, nil
 }
 
+// ofThisMachine tells whether a request was made on this machine: the service listens there alone, but a reverse proxy beside it
+// would bring everybody's.
+func ofThisMachine(r *http.Request) bool {
+	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via"} {
+		if len(r.Header.Values(name)) > 0 {
+			return false
+		}
+	}
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && from.Addr().Unmap().IsLoopback()
+}
+
 func (p *part) devPage(w http.ResponseWriter, r *http.Request) error {
+	if !ofThisMachine(r) {
+		return service.NotFound
+	}
 	list, err := p.devAccounts(r.Context())
 	if err != nil {
 		return err
@@ -101,6 +117,9 @@ func (p *part) devPage(w http.ResponseWriter, r *http.Request) error {
 
 // devLogIn logs in as an account that was chosen. It counts as a passkey too: nothing here proves who the person is anyway.
 func (p *part) devLogIn(w http.ResponseWriter, r *http.Request) error {
+	if !ofThisMachine(r) {
+		return service.NotFound
+	}
 	ctx, now := r.Context(), p.Now()
 	list, err := p.devAccounts(ctx)
 	if err != nil {

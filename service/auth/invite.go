@@ -193,8 +193,8 @@ func stillInvites(tx *store.ServiceTx, v Invitation) error {
 	return nil
 }
 
-// checkOperator refuses an operator whom the body's register does not know in that role, and one that another account is
-// already. Number 0 is nobody: such an account signs nothing. Error: WrongOperator.
+// checkOperator refuses an operator whom the body's register does not know in that role, one that another account is already, and a
+// second one for one account: who approves is not who wrote. Number 0 is nobody: such an account signs nothing. Error: WrongOperator.
 func (p *part) checkOperator(ctx context.Context, tx *store.ServiceTx, v Invitation, account int64) error {
 	if v.Operator == 0 {
 		return nil
@@ -207,15 +207,32 @@ func (p *part) checkOperator(ctx context.Context, tx *store.ServiceTx, v Invitat
 		return err
 	}
 	var other int64
-	err = tx.Row("SELECT account FROM grants JOIN accounts ON accounts.id = grants.account WHERE body = $1 AND operator = $2 AND account <> $3 AND disabled = 0",
-		[]any{v.Body, v.Operator, account}, &other)
+	err = tx.Row("SELECT operator FROM grants WHERE account = $1 AND body = $2 AND operator <> 0 AND operator <> $3 AND role <> $4",
+		[]any{account, v.Body, v.Operator, string(v.Role)}, &other)
+	switch {
+	case err == nil:
+		return WrongOperator.Because(fmt.Errorf("auth: account %d is operator %d of the body already", account, other))
+	case !errors.Is(err, store.ErrNotFound):
+		return err
+	}
+	return operatorFree(tx, v.Body, v.Operator, account)
+}
+
+// operatorFree refuses an operator that another account, which can log in, is already. Error: WrongOperator.
+func operatorFree(tx *store.ServiceTx, body string, operator, account int64) error {
+	if operator == 0 {
+		return nil
+	}
+	var other int64
+	err := tx.Row("SELECT account FROM grants JOIN accounts ON accounts.id = grants.account WHERE body = $1 AND operator = $2 AND account <> $3 AND disabled = 0",
+		[]any{body, operator, account}, &other)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return nil
 	case err != nil:
 		return err
 	}
-	return WrongOperator.Because(fmt.Errorf("auth: operator %d is account %d's", v.Operator, other))
+	return WrongOperator.Because(fmt.Errorf("auth: operator %d is account %d's", operator, other))
 }
 
 // CheckOperator refuses an operator whom a body's register does not know as an active registrar or approver. Error: WrongOperator.
