@@ -216,3 +216,32 @@ func Codes() []Code {
 	}
 	return all
 }
+
+// Severity orders outcomes: of several at once the worst decides. Accept is 0.
+func (o Outcome) Severity() int {
+	switch o {
+	case Accept:
+		return 0
+	case CannotConfirm:
+		return 1
+	}
+	return 2
+}
+
+// Shown is what a screen looks like for a verdict: every word, colour, shape and tone follows from it and from nothing else. It
+// accepts only a verdict whose outcome and code both accept and whose time was not given by hand. A verdict that nobody filled
+// in refuses; none at all cannot confirm.
+func (v *Verdict) Shown() Outcome {
+	switch {
+	case v == nil:
+		return CannotConfirm
+	case v.Outcome == Accept && v.Code == OK:
+		if v.Simulated {
+			return CannotConfirm
+		}
+		return Accept
+	case v.Outcome == CannotConfirm:
+		return CannotConfirm
+	}
+	return Refuse
+}

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/posvid/posvid/checkpoint"
 	"github.com/posvid/posvid/credential"
@@ -44,35 +43,6 @@ const (
 	fromFile    = "file"
 	fromPaste   = "paste"
 )
-
-// outcomeOf is what the page looks like for a verdict: every word, colour, shape and tone follows from it and from nothing else. It
-// accepts only a verdict whose outcome and code both accept and whose time was not given by hand. A verdict that nobody
-// filled in refuses; none at all cannot confirm.
-func outcomeOf(v *verifier.Verdict) verifier.Outcome {
-	switch {
-	case v == nil:
-		return verifier.CannotConfirm
-	case v.Outcome == verifier.Accept && v.Code == verifier.OK:
-		if v.Simulated {
-			return verifier.CannotConfirm
-		}
-		return verifier.Accept
-	case v.Outcome == verifier.CannotConfirm:
-		return verifier.CannotConfirm
-	}
-	return verifier.Refuse
-}
-
-// severity orders outcomes: the worst of several decides.
-func severity(o verifier.Outcome) int {
-	switch o {
-	case verifier.Accept:
-		return 0
-	case verifier.CannotConfirm:
-		return 1
-	}
-	return 2
-}
 
 // judged is one code with its verdict.
 type judged struct {
@@ -221,7 +191,7 @@ func (s *screen) fresh(texts []string, now time.Time) []string {
 		}
 		own := strings.HasPrefix(text, credential.Prefix)
 		if !own && !known && ourVerdict {
-			if c := s.current; c != nil && outcomeOf(c.verdict()) == verifier.Accept && now.Sub(c.shown) >= inView && !s.phoneInView(now) {
+			if c := s.current; c != nil && c.verdict().Shown() == verifier.Accept && now.Sub(c.shown) >= inView && !s.phoneInView(now) {
 				s.leave() // somebody else stands there already: nobody comes in by another's green
 			}
 			continue
@@ -274,7 +244,7 @@ func (s *screen) judge(c *card, texts []string, unread bool) {
 	// Service IDs decide before foreign codes, and among them the worst: nobody comes in behind another's green.
 	worst := 0
 	for i, j := range c.list {
-		if first := c.list[worst]; j.ours == first.ours && severity(outcomeOf(&j.verdict)) > severity(outcomeOf(&first.verdict)) {
+		if first := c.list[worst]; j.ours == first.ours && j.verdict.Shown().Severity() > first.verdict.Shown().Severity() {
 			worst = i
 		}
 	}
@@ -297,7 +267,7 @@ func fault() verifier.Verdict {
 
 // hold is how long a verdict keeps its place from another person's.
 func hold(c *card) time.Duration {
-	if outcomeOf(c.verdict()) == verifier.Accept {
+	if c.verdict().Shown() == verifier.Accept {
 		return holdAccept
 	}
 	return holdOther
@@ -313,7 +283,7 @@ func stay(c *card) time.Duration {
 
 // enqueue shows a verdict now, or when the one on the page has been there long enough.
 func (s *screen) enqueue(c *card, now time.Time) {
-	outcome := outcomeOf(c.verdict())
+	outcome := c.verdict().Shown()
 	if s.challenge != "" {
 		if outcome != verifier.Refuse && c.verdict().Checks[verifier.CheckWindow].Result != verifier.NotRun {
 			// A code that answers nothing, perhaps of the same phone before it has read the challenge: go on waiting.
@@ -353,13 +323,13 @@ func (s *screen) same(shown, c *card) bool {
 	a, okA := s.person(shown)
 	b, okB := s.person(c)
 	return okA && okB && a == b && len(shown.list) == 1 && len(c.list) == 1 && c.verdict().Level <= shown.verdict().Level &&
-		outcomeOf(shown.verdict()) == outcomeOf(c.verdict()) && shown.verdict().Code == c.verdict().Code && !c.verdict().Answered
+		shown.verdict().Shown() == c.verdict().Shown() && shown.verdict().Code == c.verdict().Code && !c.verdict().Answered
 }
 
 // next puts the first verdict that waits on the page.
 func (s *screen) next(now time.Time) {
 	s.leave()
-	for len(s.pending) > 0 && outcomeOf(s.pending[0].verdict()) == verifier.Accept && (now.Sub(s.pending[0].at) > dwell || now.Before(s.pending[0].at)) {
+	for len(s.pending) > 0 && s.pending[0].verdict().Shown() == verifier.Accept && (now.Sub(s.pending[0].at) > dwell || now.Before(s.pending[0].at)) {
 		// An acceptance that has waited for so long is nobody's any more who stands there.
 		s.pending[0].wipe()
 		s.pending = slices.Delete(s.pending, 0, 1)
@@ -372,7 +342,7 @@ func (s *screen) next(now time.Time) {
 	s.pending = slices.Delete(s.pending, 0, 1)
 	s.number++
 	s.current, c.number, c.shown = c, s.number, now
-	if key, ok := s.person(c); ok && outcomeOf(c.verdict()) == verifier.Accept {
+	if key, ok := s.person(c); ok && c.verdict().Shown() == verifier.Accept {
 		at, known := s.recent[key]
 		if len(s.recent) >= maxInView {
 			clear(s.recent)
@@ -446,7 +416,7 @@ func (s *screen) show(text string, c credential.Challenge) {
 func (s *screen) comparable() bool {
 	c := s.current
 	v := c.verdict()
-	return v != nil && v.Answered && !c.several() && v.Level < verifier.L3 && v.Holder != nil && outcomeOf(v) != verifier.Refuse
+	return v != nil && v.Answered && !c.several() && v.Level < verifier.L3 && v.Holder != nil && v.Shown() != verifier.Refuse
 }
 
 // picture takes the portrait that the page was given: it is shown only when its hash is the signed one.
@@ -593,7 +563,7 @@ func (s *screen) describeCard(c *card, now time.Time) *jsonCard {
 		f := fault()
 		v = &f
 	}
-	o := outcomeOf(v)
+	o := v.Shown()
 	out := &jsonCard{
 		Number: c.number, Outcome: o.String(), Code: string(v.Code), Word: locale.Word(s.lang, o.String()), Strokes: 3, Note: c.note,
 		Rules:   s.t("Допуск на об'єкт вирішують правила об'єкта.", "The site's own rules decide about entry."),
@@ -662,7 +632,7 @@ func (s *screen) describeCard(c *card, now time.Time) *jsonCard {
 		out.Offset = locale.Label(s.lang, "clock-differs") + ": " + locale.Duration(s.lang, v.ClockOffset)
 	}
 	for _, j := range c.list[min(1, len(c.list)):] {
-		jo := outcomeOf(&j.verdict)
+		jo := j.verdict.Shown()
 		text := locale.Word(s.lang, jo.String())
 		if j.verdict.Holder != nil {
 			text += " · " + clean(j.verdict.Holder.Name)
@@ -676,31 +646,5 @@ func (s *screen) describeCard(c *card, now time.Time) *jsonCard {
 	return out
 }
 
-// clean takes out of a text whatever could turn the order of letters or hide them: control and format characters. At most two
-// combining marks stay on a letter. Tokens cannot carry such texts; the page does not rely on it.
-func clean(text string) string {
-	var b strings.Builder
-	marks, n := 0, 0
-	for _, r := range text {
-		switch {
-		case unicode.In(r, unicode.Mn, unicode.Me):
-			if marks++; marks > 2 {
-				continue
-			}
-		case unicode.IsSpace(r):
-			marks, r = 0, ' '
-		case unicode.IsControl(r), unicode.Is(unicode.Cf, r):
-			continue
-		case !unicode.IsPrint(r), r == unicode.ReplacementChar:
-			marks, r = 0, '?'
-		default:
-			marks = 0
-		}
-		if n++; n > maxLetters {
-			b.WriteString("…")
-			break
-		}
-		b.WriteRune(r)
-	}
-	return strings.TrimSpace(b.String())
-}
+// clean makes a text harmless to a page, and not longer than a screen can use.
+func clean(text string) string { return locale.Visible(text, maxLetters) }

@@ -29,7 +29,7 @@ func TestOutcomeOf(t *testing.T) {
 		{&verifier.Verdict{Outcome: verifier.Accept, Code: verifier.OK, Simulated: true}, verifier.CannotConfirm},
 		{&verifier.Verdict{Outcome: verifier.Accept, Code: verifier.OK}, verifier.Accept},
 	} {
-		if got := outcomeOf(c.v); got != c.want {
+		if got := c.v.Shown(); got != c.want {
 			t.Errorf("%+v: %s, want %s", c.v, got, c.want)
 		}
 	}

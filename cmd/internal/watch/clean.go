@@ -2,42 +2,17 @@ package watch
 
 import (
 	"strings"
-	"unicode"
 
 	"github.com/charmbracelet/x/ansi"
+
+	"github.com/posvid/posvid/locale"
 )
 
 // maxShown bounds a text that is put on the screen, in runes. The longest position of a token is shorter.
 const maxShown = 400
 
-// clean takes out of a text whatever could move the cursor, change colours or turn the order of letters: control and format
-// characters. No more than two combining marks stay on a letter. Tokens cannot carry such texts; this screen does not rely on it.
-func clean(text string) string {
-	var b strings.Builder
-	marks, n := 0, 0
-	for _, r := range text {
-		switch {
-		case unicode.In(r, unicode.Mn, unicode.Me):
-			if marks++; marks > 2 {
-				continue
-			}
-		case unicode.IsSpace(r):
-			marks, r = 0, ' '
-		case unicode.IsControl(r), unicode.Is(unicode.Cf, r):
-			continue
-		case !unicode.IsPrint(r), r == unicode.ReplacementChar:
-			marks, r = 0, '?'
-		default:
-			marks = 0
-		}
-		if n++; n > maxShown {
-			b.WriteString("…")
-			break
-		}
-		b.WriteRune(r)
-	}
-	return strings.TrimSpace(b.String())
-}
+// clean makes a text harmless to a terminal, and not longer than a screen can use.
+func clean(text string) string { return locale.Visible(text, maxShown) }
 
 // width is how many columns a text takes.
 func width(text string) int { return ansi.StringWidth(text) }

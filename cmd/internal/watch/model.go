@@ -47,35 +47,6 @@ const (
 	maxTyped   = 512 // bytes that are kept of what is typed or pasted as a name: more than any name, so that it is seen to be none
 )
 
-// outcomeOf is what the screen looks like for a verdict: every word, colour, shape and tone follows from it and from nothing
-// else. It accepts only a verdict whose outcome and code both accept and whose time was not given by hand. A verdict that
-// nobody filled in refuses; none at all cannot confirm.
-func outcomeOf(v *verifier.Verdict) verifier.Outcome {
-	switch {
-	case v == nil:
-		return verifier.CannotConfirm
-	case v.Outcome == verifier.Accept && v.Code == verifier.OK:
-		if v.Simulated {
-			return verifier.CannotConfirm
-		}
-		return verifier.Accept
-	case v.Outcome == verifier.CannotConfirm:
-		return verifier.CannotConfirm
-	}
-	return verifier.Refuse
-}
-
-// severity orders outcomes: the worst of several decides.
-func severity(o verifier.Outcome) int {
-	switch o {
-	case verifier.Accept:
-		return 0
-	case verifier.CannotConfirm:
-		return 1
-	}
-	return 2
-}
-
 // fault is the verdict of the screen's own failures.
 func fault() verifier.Verdict {
 	return verifier.Verdict{Outcome: verifier.CannotConfirm, Code: verifier.Internal}
@@ -534,7 +505,7 @@ func stay(c *card) time.Duration {
 }
 
 func hold(c *card) time.Duration {
-	if outcomeOf(c.verdict()) == verifier.Accept {
+	if c.verdict().Shown() == verifier.Accept {
 		return holdAccept
 	}
 	return holdOther
@@ -621,7 +592,7 @@ func (m *Model) item(source string, item Item, now time.Time) tea.Cmd {
 // acceptance away when it stays.
 func (m *Model) outlived(source string, item Item, now time.Time) {
 	c := m.current
-	if c == nil || outcomeOf(c.verdict()) != verifier.Accept || now.Sub(c.shown) < inView || m.over == overConfirm {
+	if c == nil || c.verdict().Shown() != verifier.Accept || now.Sub(c.shown) < inView || m.over == overConfirm {
 		m.unread = unread{}
 		return
 	}
@@ -744,7 +715,7 @@ func judgeAll(d Device, in inbox, base Question, event Event) *card {
 	worst := 0
 	for i, j := range c.list {
 		first := c.list[worst]
-		if j.ours == first.ours && severity(outcomeOf(&j.verdict)) > severity(outcomeOf(&first.verdict)) {
+		if j.ours == first.ours && j.verdict.Shown().Severity() > first.verdict.Shown().Severity() {
 			worst = i
 		}
 	}
@@ -808,7 +779,7 @@ func (m *Model) verdict(msg judgedMsg, now time.Time) tea.Cmd {
 	if msg.card.journal != nil {
 		m.journal = msg.card.journal
 	}
-	msg.card.outcome = outcomeOf(msg.card.verdict())
+	msg.card.outcome = msg.card.verdict().Shown()
 	if late && msg.card.outcome == verifier.Accept {
 		// It came after its reading was shown as cannot-confirm: whoever stood there may be gone.
 		msg.card.wipe()
@@ -819,7 +790,7 @@ func (m *Model) verdict(msg judgedMsg, now time.Time) tea.Cmd {
 
 // enqueue shows a verdict now, or when the one on the screen has been there long enough.
 func (m *Model) enqueue(c *card, now time.Time) tea.Cmd {
-	c.outcome = outcomeOf(c.verdict())
+	c.outcome = c.verdict().Shown()
 	if cur := m.current; cur != nil && len(m.pending) == 0 && m.sameHolder(cur, c) && (c.outcome == verifier.Accept || now.Sub(cur.shown) < hold(cur)) {
 		// The same phone with its next code: the verdict stays as it is, so that nothing flickers. A refusal that repeats after
 		// its time is told again: the guard has asked for another code.
@@ -879,7 +850,7 @@ func (m *Model) sameHolder(shown, c *card) bool {
 	a, okA := m.person(shown)
 	b, okB := m.person(c)
 	return okA && okB && a == b && len(shown.list) == 1 && len(c.list) == 1 && c.verdict().Level <= shown.verdict().Level &&
-		outcomeOf(shown.verdict()) == c.outcome && shown.verdict().Code == c.verdict().Code && !c.verdict().Answered
+		shown.verdict().Shown() == c.outcome && shown.verdict().Code == c.verdict().Code && !c.verdict().Answered
 }
 
 // next puts the first verdict that waits on the screen.
@@ -1023,7 +994,7 @@ func (m *Model) shortCode(now time.Time) {
 	if m.over != overNone {
 		return
 	}
-	if c := m.current; c != nil && outcomeOf(c.verdict()) == verifier.Accept && now.Sub(c.shown) >= holdAccept {
+	if c := m.current; c != nil && c.verdict().Shown() == verifier.Accept && now.Sub(c.shown) >= holdAccept {
 		m.leave()
 	}
 	m.say(m.t("сканер зчитав короткий код: це не посвідчення", "the scanner has read a short code: that is no service ID"), now)
@@ -1127,7 +1098,7 @@ func (m *Model) startConfirm(plastic bool, now time.Time) tea.Cmd {
 	switch {
 	case c == nil || v == nil:
 		return nil
-	case m.config.Device.Confirm == nil || v.Holder == nil || outcomeOf(v) == verifier.Refuse:
+	case m.config.Device.Confirm == nil || v.Holder == nil || v.Shown() == verifier.Refuse:
 		m.say(m.t("тут звіряти нічого", "nothing to compare here"), now)
 		return nil
 	case !v.Answered:
@@ -1250,7 +1221,7 @@ func (m *Model) confirmed(msg confirmedMsg, now time.Time) tea.Cmd {
 		m.counts[min(int(c.outcome), len(m.counts)-1)]--
 	}
 	c.list[0].verdict = msg.verdict
-	c.outcome, c.shown, c.counted = outcomeOf(c.verdict()), now, true
+	c.outcome, c.shown, c.counted = c.verdict().Shown(), now, true
 	m.counts[min(int(c.outcome), len(m.counts)-1)]++
 	return m.bell(c.outcome)
 }

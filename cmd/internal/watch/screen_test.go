@@ -38,17 +38,17 @@ func TestOutcomeOf(t *testing.T) {
 		"simulated":                {&simulated, verifier.CannotConfirm},
 		"cannot confirm":           {&verifier.Verdict{Outcome: verifier.CannotConfirm, Code: verifier.OK}, verifier.CannotConfirm},
 	} {
-		if got := outcomeOf(c.v); got != c.want {
+		if got := c.v.Shown(); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
 	}
 	v := accepted()
-	if outcomeOf(&v) != verifier.Accept {
+	if v.Shown() != verifier.Accept {
 		t.Error("an acceptance is not accepted")
 	}
 	for _, code := range verifier.Codes() {
 		v := verifier.Verdict{Outcome: code.Outcome(), Code: code}
-		if got := outcomeOf(&v); got != code.Outcome() {
+		if got := v.Shown(); got != code.Outcome() {
 			t.Errorf("%s: %s, want %s", code, got, code.Outcome())
 		}
 	}
@@ -1070,7 +1070,7 @@ func TestSizes(t *testing.T) {
 				for i, v := range append(verdicts, verifier.Verdict{}) {
 					r.m.current = nil
 					if i < len(verdicts) {
-						r.m.current = &card{list: []judged{{verdict: v}}, outcome: outcomeOf(&v), at: r.now, shown: r.now}
+						r.m.current = &card{list: []judged{{verdict: v}}, outcome: v.Shown(), at: r.now, shown: r.now}
 						r.m.current.portrait(r.m.config.Device)
 					}
 					r.m.over = over
@@ -1084,7 +1084,7 @@ func TestSizes(t *testing.T) {
 						}
 					}
 					if w >= leastColumns && h >= leastRows && i < len(verdicts) && over == overNone && (w < smallColumns || h < smallRows) {
-						word := locale.Word("uk", outcomeOf(&v).String())
+						word := locale.Word("uk", v.Shown().String())
 						if !strings.Contains(r.screen(), word) || !strings.Contains(r.screen(), "збільште вікно") {
 							t.Errorf("%d×%d: no %s:\n%s", w, h, word, r.screen())
 						}

@@ -160,7 +160,7 @@ func (m *Model) small() []string {
 	var lines []string
 	if c := m.current; c != nil {
 		v := c.verdict()
-		o := outcomeOf(v)
+		o := v.Shown()
 		lines = append(lines, on(p.of(o), pad(m.shortWord(o), m.width)))
 		if m.width < leastColumns || m.height < leastRows {
 			return append(lines, clip(enlarge, m.width))
@@ -298,7 +298,7 @@ func (m *Model) keysLine(p paint) string {
 		if m.config.Device.Challenge != nil && !v.Answered {
 			keys = append(keys, m.t("[C] запит", "[C] challenge"))
 		}
-		if m.config.Device.Confirm != nil && v.Answered && !c.several() && v.Level < verifier.L3 && v.Holder != nil && outcomeOf(v) != verifier.Refuse {
+		if m.config.Device.Confirm != nil && v.Answered && !c.several() && v.Level < verifier.L3 && v.Holder != nil && v.Shown() != verifier.Refuse {
 			if c.photo != nil {
 				keys = append(keys, m.t("[F] обличчя звірено", "[F] face compared"))
 			}
@@ -367,7 +367,7 @@ const (
 func (m *Model) body(c *card, columns int, bare bool) []line {
 	p := m.paints()
 	v := c.verdict()
-	o := outcomeOf(v)
+	o := v.Shown()
 	if v == nil {
 		f := fault()
 		v = &f
@@ -485,7 +485,7 @@ func (m *Model) body(c *card, columns int, bare bool) []line {
 	if len(c.list) > 1 {
 		add(8, p.strong.Render(clip(fmt.Sprintf(m.t("У кадрі кодів: %d. Інші:", "Codes in the frame: %d. The others:"), len(c.list)), columns)))
 		for _, j := range c.list[1:] {
-			jo := outcomeOf(&j.verdict)
+			jo := j.verdict.Shown()
 			text := " " + markOf(jo) + " " + locale.Word(m.lang, jo.String()) + "  "
 			if j.verdict.Holder != nil {
 				text += clean(j.verdict.Holder.Name) + " "
@@ -505,7 +505,7 @@ func (m *Model) body(c *card, columns int, bare bool) []line {
 	return lines
 }
 
-func severityRank(o verifier.Outcome) int { return 2 - severity(o) }
+func severityRank(o verifier.Outcome) int { return 2 - o.Severity() }
 
 func either(a, b string) string {
 	if a != "" {
@@ -724,7 +724,7 @@ func (m *Model) verdictScreen() []string {
 	c := m.current
 	pl := m.plan(c)
 	out := m.header(p)
-	out = append(out, m.banner(outcomeOf(c.verdict()), pl.banner)...)
+	out = append(out, m.banner(c.verdict().Shown(), pl.banner)...)
 	text := squeeze(m.body(c, pl.text, false), pl.body, pl.text)
 	if len(text) < pl.body {
 		text = append([]string{""}, text...)
@@ -938,7 +938,7 @@ func (m *Model) photoScreen() []string {
 	c := m.current
 	p := m.paints()
 	v := c.verdict()
-	o := outcomeOf(v)
+	o := v.Shown()
 	out := []string{on(p.of(o), pad(m.shortWord(o), m.width))}
 	w, h := c.photo.room(m.width-2, m.height-3)
 	for _, l := range m.portraitLines(c.photo, w, h) {
