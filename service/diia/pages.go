@@ -209,7 +209,11 @@ func (p *part) postGrant(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	body, client := r.PathValue("edrpou"), r.PathValue("client")
-	if err := p.let(r.Context(), body, client, accountOf(r.Context()), f.Scopes, f.Numbers, p.s.Now()); err != nil {
+	seen := r.PostForm["fingerprint"]
+	if len(seen) != 1 || seen[0] == "" {
+		return systemChanged
+	}
+	if err := p.letSeen(r.Context(), body, client, accountOf(r.Context()), seen[0], f.Scopes, f.Numbers, p.s.Now()); err != nil {
 		return err
 	}
 	http.Redirect(w, r, "/b/"+body+"/systems/"+client+"?done=granted", http.StatusSeeOther)

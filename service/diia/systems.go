@@ -47,6 +47,8 @@ var (
 		"Виправте адресу або залиште порожньою.", "Mend the address, or leave it empty.")
 	systemMany = service.NewProblem(http.StatusConflict, "system-many", "Забагато систем в одного органу.", "Too many systems of one body.",
 		"Зупиніть ті, що не потрібні.", "Stop those that are not needed.")
+	systemChanged = service.NewProblem(http.StatusConflict, "system-changed", "Власник змінив ключі чи адресу, поки сторінка була відкрита.",
+		"The owner changed keys or webhook while the page was open.", "Відкрийте сторінку ще раз і звірте новий відбиток.", "Open the page again and compare the new fingerprint.")
 	systemOwner = service.NewProblem(http.StatusForbidden, "system-owner", "Систему зареєстрував інший орган.", "Another body registered the system.",
 		"Змінювати її може лише він; відкликати свій дозвіл можете ви.", "Only that body changes it; you may withdraw your grant.")
 	unknownEvent = service.NewProblem(http.StatusNotFound, "unknown-event", "Такої події немає серед недоставлених.",
@@ -345,6 +347,11 @@ func changed(tx *store.ServiceTx, id int64, body string, account int64, at time.
 
 // let grants an existing system scopes in a body, for the system as it is now.
 func (p *part) let(ctx context.Context, body, client string, account int64, scopes []string, numbers bool, at time.Time) error {
+	return p.letSeen(ctx, body, client, account, "", scopes, numbers, at)
+}
+
+// letSeen is let where the administrator saw a fingerprint; empty: none. Error: systemChanged when it is another one by now.
+func (p *part) letSeen(ctx context.Context, body, client string, account int64, seen string, scopes []string, numbers bool, at time.Time) error {
 	scopes, err := knownScopes(scopes)
 	if err != nil {
 		return err
@@ -356,6 +363,9 @@ func (p *part) let(ctx context.Context, body, client string, account int64, scop
 		}
 		if !ok || !s.live(at) {
 			return unknownSystem
+		}
+		if seen != "" && seen != printText(s.print) {
+			return systemChanged
 		}
 		var n int
 		if err := tx.Row(`SELECT count(*) FROM system_grants WHERE body = $1 AND system <> $2`, []any{body, s.id}, &n); err != nil {
