@@ -1,7 +1,9 @@
 package registrar
 
 import (
+	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	"github.com/posvid/posvid/hr"
+	"github.com/posvid/posvid/issuer"
 	"github.com/posvid/posvid/service"
 	"github.com/posvid/posvid/store"
 )
@@ -138,5 +141,57 @@ func TestPassphraseTriesAtOnce(t *testing.T) {
 	wait.Wait()
 	if tried := count(statuses, http.StatusForbidden); tried != passphraseTries {
 		t.Errorf("%d passphrases were tried, want %d: %v", tried, passphraseTries, statuses)
+	}
+}
+
+// A list that stops at a fault has changed IDs all the same: verifiers hear of those without waiting for its end.
+func TestFaultInAListIsPublished(t *testing.T) {
+	o := newOffice(t)
+	revoke := stateChanges["revoked"]
+	defer func() { stateChanges["revoked"] = revoke }()
+	broken := revoke
+	second := o.Ministry.Holders["second"].Row
+	broken.do = func(b *issuer.Body, ctx context.Context, row int64, ch issuer.Change) error {
+		if row == second {
+			return errors.New("issuer: the disk is gone")
+		}
+		return revoke.do(b, ctx, row, ch)
+	}
+	clerk := o.browser(service.Registrar, o.Ministry, 11)
+	base := "/b/" + o.Ministry.EDRPOU
+	list := o.Ministry.Holders["issued"].Number + "\n" + o.Ministry.Holders["second"].Number
+	path := clerk.post(base+"/bulk", "once", clerk.get(base+"/bulk").ok().hidden("once"), "list", list, "to", "revoked", "ground", "loss").to()
+	clerk.post(path+"/start", "hash", clerk.get(path).ok().hidden("hash")).to()
+	stateChanges["revoked"] = broken
+	before := o.Trust.Published()
+	o.Advance(time.Second)
+	if err := o.p.workBulk(bg, o.Now()); err == nil {
+		t.Fatal("the fault went unseen")
+	}
+	if got := state(t, o.Ministry, "issued"); got != issuer.StateRevoked {
+		t.Fatalf("the first of the list is %s", got)
+	}
+	stateChanges["revoked"] = revoke
+	if err := o.Server.Store.Update(bg, func(tx *store.ServiceTx) error { // nothing is left for the jobs to do
+		_, err := tx.Exec(`UPDATE bulk_changes SET stage = 4`)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- o.Server.Run(ctx) }()
+	for range 600 {
+		if o.Trust.Published() > before {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if o.Trust.Published() == before {
+		t.Error("a revocation was not published")
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }

@@ -785,6 +785,7 @@ func (p *pages) runBulk(ctx context.Context, b *bulkChange) error {
 			switch {
 			case err == nil:
 				results[i] = "ok"
+				p.tell() // whatever stops the list: this one is changed
 			case errors.Is(err, issuer.ErrState) && p.sameChange(ctx, body, r.id, change.to, ch):
 				results[i] = "same"
 			case errors.Is(err, issuer.ErrState), errors.Is(err, issuer.ErrGround), errors.Is(err, issuer.ErrNotEntitled), errors.Is(err, issuer.ErrNotFound):
@@ -814,6 +815,5 @@ func (p *pages) runBulk(ctx context.Context, b *bulkChange) error {
 		now.Stage, now.Finished = bulkDone, p.Now()
 		return nil
 	})
-	p.tell()
 	return err
 }
