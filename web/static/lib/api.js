@@ -2,13 +2,40 @@
 
 import { PosvidError } from "/static/lib/wasm.js";
 
-const TERM = 20_000; // milliseconds that an answer may take
+const TERM = 20_000; // milliseconds until the head of an answer, and between two pieces of it
+const WHOLE = 300_000; // milliseconds that a whole answer may take
+const MOST = 32 * 1024 * 1024; // bytes of an answer: those of a bundle
 
-/** fetch with a time limit; a network that fails is a rejected promise. */
-export function limited(path, init = {}) {
+/**
+ * fetch with limits of time and size, of which the answer has been read whole: a service that stops in the middle or never ends
+ * holds up nobody. A network that fails is a rejected promise.
+ */
+export async function limited(path, init = {}) {
   const abort = new AbortController();
-  const timer = setTimeout(() => abort.abort(), TERM);
-  return fetch(path, { credentials: "omit", cache: "no-store", redirect: "error", ...init, signal: abort.signal }).finally(() => clearTimeout(timer));
+  const stop = () => abort.abort();
+  const whole = setTimeout(stop, WHOLE);
+  let piece = setTimeout(stop, TERM);
+  try {
+    const response = await fetch(path, { credentials: "omit", cache: "no-store", redirect: "error", ...init, signal: abort.signal });
+    const { status, statusText, headers } = response;
+    if (!response.body || [204, 205, 304].includes(status)) return new Response(null, { status, statusText, headers });
+    const pieces = [];
+    let size = 0;
+    for (const reader = response.body.getReader(); ; ) {
+      clearTimeout(piece);
+      piece = setTimeout(stop, TERM);
+      const { done, value } = await reader.read();
+      if (done) break;
+      size += value.length;
+      if (size > MOST) throw new RangeError("answer too large");
+      pieces.push(value);
+    }
+    return new Response(new Blob(pieces), { status, statusText, headers });
+  } finally {
+    clearTimeout(whole);
+    clearTimeout(piece);
+    stop(); // what is left of an answer is not waited for
+  }
 }
 
 async function answer(path, init) {

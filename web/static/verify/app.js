@@ -34,6 +34,8 @@ let screen = null;
 let leaveTimer = 0;
 let tickTimer = 0;
 let restarts = 0;
+let holding = false; // this tab has the lock: without it no program of it may go on
+let starting = null; // the Device that is being opened
 let purpose = "codes"; // what the camera reads for: codes, the fingerprint of a root, an onboarding code
 let portrait = null; // { number, url }
 let installing = false;
@@ -104,11 +106,16 @@ function put(outcome, word, strokes) {
 /** Shows what Go says is on the screen now. Green needs an accept of this very answer. */
 function render(next) {
   screen = next;
-  const v = next.verdict;
+  let v = next.verdict;
+  if (v && document.hidden) {
+    gone = Math.max(gone, v.number); // judged while the page was being hidden: nobody has seen it, and nobody will
+    v = null;
+  }
   if (!v) {
     if (shown || $("verdict").dataset.outcome === "judging") clear();
   } else if (v.number !== shown && v.number > gone) {
     clear();
+    dropOnline(); // it spoke of somebody before
     shown = v.number;
     put(v.outcome === "accept" && v.code !== "ok" ? "refuse" : v.outcome, v.word, v.strokes);
     tell(v);
@@ -197,6 +204,7 @@ function actions(v, question) {
 function say(text) {
   const box = $("answer");
   if (box.dataset.online) return; // something longer stands there
+  if (box.textContent === text && box.hidden === !text) return; // listeners hear what is written, also when it is the same
   box.className = "notice";
   box.hidden = !text;
   box.textContent = text;
@@ -210,10 +218,12 @@ function beat(on) {
 
 // ---- one-time codes: the service's word, never shown as a verdict of this device ----
 
-let askedOnline = 0;
+let askedOnline = 0; // number of the code that was asked about last
+let online = 0; // changes with everything that ends a question to the service: a late answer finds another number
 let onlineTimer = 0;
 
 function dropOnline() {
+  online++;
   clearTimeout(onlineTimer);
   const box = $("answer");
   delete box.dataset.online;
@@ -223,9 +233,12 @@ function dropOnline() {
 }
 
 async function askOnline(code) {
-  const mine = askedOnline;
   dropOnline();
-  say(t("питаємо службу органу…", "asking the body's service…"));
+  const mine = online;
+  const asking = $("answer");
+  asking.dataset.online = "1";
+  asking.hidden = false;
+  asking.textContent = t("питаємо службу органу…", "asking the body's service…");
   const admitted = Boolean(health && health.verifier);
   let data = new Uint8Array(0);
   try {
@@ -242,7 +255,11 @@ async function askOnline(code) {
     // No answer is no yes: Go says so.
   }
   const answer = await order("online", {}, data);
-  if (!answer || !answer.online || mine !== askedOnline) return;
+  if (mine !== online) return;
+  if (!answer || !answer.online) {
+    dropOnline();
+    return;
+  }
   const o = answer.online;
   const box = $("answer");
   box.dataset.online = "1";
@@ -351,6 +368,7 @@ async function reading(texts, source, unread = false) {
   restarts = 0;
   // Nothing stays green for long while another code is judged.
   let slow = 0;
+  if (source !== "camera") dropOnline();
   if (source === "camera") slow = setTimeout(() => clear("judging"), SLOW);
   else clear("judging");
   try {
@@ -371,21 +389,39 @@ async function broken(why) {
   restarts++;
   if (restarts > 5) return;
   await new Promise((resolve) => setTimeout(resolve, 200 * restarts * restarts));
-  await startDevice();
+  if (holding && !device && !starting) await startDevice();
 }
 
 async function startDevice() {
   const made = new Device({ onJudging: () => made === device && clear("judging"), onBroken: (why) => (device === made || device === null) && broken(why) });
+  starting = made;
   try {
     await made.open(lang);
     const answer = await made.order("faults");
     faults = answer.faults;
+    if (starting !== made) return false; // the lock was taken meanwhile
+    starting = null;
     device = made;
     shown = gone = 0; // a new program counts from the start
     await look();
     return true;
   } catch {
     return false; // broken() has been told
+  } finally {
+    if (starting === made) starting = null;
+  }
+}
+
+/** Ends the program, also one that is still starting, and starts no other. */
+function endDevice(why) {
+  const all = [device, starting];
+  device = starting = null;
+  holding = false;
+  stopCamera();
+  for (const d of all) {
+    if (!d) continue;
+    d.onBroken = () => {};
+    d.end(why);
   }
 }
 
@@ -735,10 +771,11 @@ function endBurst() {
 /** A hand scanner types where it likes: fast keys outside of fields are its text, and press no buttons. */
 function key(e) {
   if (e.isComposing || e.ctrlKey || e.metaKey || (e.altKey && e.key.length !== 1)) return;
-  const field = e.target instanceof Element && e.target.closest("input:not([type=checkbox]):not([type=radio]):not([type=file]), textarea, select, [contenteditable]");
-  if (field && field.id !== "paste") return;
+  const field = e.target instanceof Element && e.target.closest("input:not([type=checkbox]):not([type=radio]):not([type=file]), textarea");
+  if (field && !["paste", "digits", "digits-back"].includes(field.id)) return;
   const now = e.timeStamp;
   const running = burst.text !== "" && now - burst.last < BURST;
+  if ([...e.key].length === 1 && e.target instanceof Element && e.target.closest("select")) e.preventDefault(); // letters choose no guard: the arrows do
   if ((e.key === "Enter" || e.key === "Tab") && running && [...burst.text].length >= LEAST) {
     e.preventDefault();
     e.stopPropagation();
@@ -796,7 +833,7 @@ function wire() {
     saveLanguage(lang);
     translate();
     cameraButton();
-    shown = gone = 0; // the same verdict, in other words
+    shown = 0; // the same verdict, in other words; what has left stays away
     await order("lang", { lang });
     await look();
   });
@@ -888,13 +925,7 @@ function wire() {
 }
 
 async function forget() {
-  const old = device;
-  device = null;
-  stopCamera();
-  if (old) {
-    old.onBroken = () => {};
-    old.end("forgotten");
-  }
+  endDevice("forgotten");
   await new Promise((resolve) => {
     const request = indexedDB.deleteDatabase("posvid-verifier");
     request.onsuccess = request.onerror = request.onblocked = resolve;
@@ -912,20 +943,17 @@ function boot(steal = false) {
         $("loading").hidden = true;
         return;
       }
+      holding = true;
       if (!(await startDevice())) $("loading").hidden = true;
+      if (!holding) return;
       update();
       onboardLink();
       await new Promise(() => {}); // until the tab is closed, or the lock is taken
     })
     .catch(() => {
-      const old = device;
-      device = null;
-      stopCamera();
-      if (old) {
-        old.onBroken = () => {};
-        old.end("taken");
-      }
+      endDevice("taken");
       clear();
+      dropOnline();
       for (const id of ["verdict", "camera", "ways", "data", "setup", "not-ready", "asking"]) $(id).hidden = true;
       $("taken").hidden = false;
     });
