@@ -250,6 +250,14 @@ func (s *Server) LogIn(ctx context.Context, account int64) error {
 	return nil
 }
 
+// EndSoon has the session of somebody who is not logged in end after a term: anybody can begin one, and what would lie there for
+// SessionLife fills the disk. A log-in gives it its whole life.
+func (s *Server) EndSoon(ctx context.Context, term time.Duration) {
+	if s.LoggedInAt(ctx).IsZero() {
+		s.Sessions.SetDeadline(ctx, time.Now().Add(term)) // the clock that the session manager sets terms by
+	}
+}
+
 // LogOut ends the caller's session.
 func (s *Server) LogOut(ctx context.Context) error { return s.Sessions.Destroy(ctx) }
 

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/posvid/posvid/issuer"
 	"github.com/posvid/posvid/service"
@@ -94,5 +95,34 @@ func TestOneOperatorOneAccount(t *testing.T) {
 	g.show(c2, g.invitation(Invitation{Role: service.Registrar, Body: g.Ministry.EDRPOU, Operator: one.ID}))
 	if status, _, body := g.logIn(c2, "main", "/"); status != http.StatusSeeOther {
 		t.Errorf("both roles of one operator: %d %s", status, body)
+	}
+}
+
+// TestBegunLogInsAreForgotten: sessions of people who only left for a provider end with the log-in that they began, so that a flood
+// of them fills no disk; a log-in that was finished lasts as ever.
+func TestBegunLogInsAreForgotten(t *testing.T) {
+	g := newRig(t)
+	ends := func() (n int, last time.Duration) {
+		g.view(func(tx *storeTx) error {
+			var at int64
+			err := tx.Row("SELECT count(*), max(expires) FROM sessions", nil, &n, &at)
+			last = time.Until(time.Unix(at, 0)) // the session manager lives by the machine's clock
+			return err
+		})
+		return n, last
+	}
+	for range 3 {
+		g.leave(g.Client(), "main", "/")
+	}
+	if n, last := ends(); n != 3 || last > FlowTerm+time.Minute {
+		t.Errorf("%d sessions, the last ends in %v: want 3 that end with their log-in, %v", n, last, FlowTerm)
+	}
+	c := g.join("a1", g.admin())
+	if _, last := ends(); last < service.SessionLife-time.Minute {
+		t.Errorf("the session of a finished log-in ends in %v, want %v", last, service.SessionLife)
+	}
+	g.leave(c, "main", "/") // once more, from a session that stands for somebody
+	if _, last := ends(); last < service.SessionLife-time.Minute {
+		t.Errorf("the session ends in %v after another log-in was begun from it, want %v", last, service.SessionLife)
 	}
 }

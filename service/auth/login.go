@@ -61,6 +61,7 @@ func (p *part) begin(ctx context.Context, f flow) error {
 	if len(flows) > maxFlows {
 		flows = flows[len(flows)-maxFlows:]
 	}
+	p.EndSoon(ctx, FlowTerm)
 	return p.putFlows(ctx, flows)
 }
 
