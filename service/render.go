@@ -184,9 +184,7 @@ const (
 func (s *Server) failPage(w http.ResponseWriter, r *http.Request, p *Problem) {
 	back := r.URL.Path
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		if from, err := url.Parse(r.Referer()); err == nil && from.Host == r.Host {
-			back = from.Path
-		}
+		back = s.pageAbove(r)
 	}
 	login, second := p.Code == NotLoggedIn.Code, p.Code == SecondFactor.Code
 	if r.Method == http.MethodGet && (login || second) {
@@ -208,6 +206,18 @@ func (s *Server) failPage(w http.ResponseWriter, r *http.Request, p *Problem) {
 		w.WriteHeader(p.Status)
 		fmt.Fprintf(w, "%s\n%s\n[%s] %s\n", v.Title, v.Next, p.Code, q.id)
 	}
+}
+
+// pageAbove is the page that the address of a form lies under: most such addresses are no pages, and browsers are told to name no
+// referrer.
+func (s *Server) pageAbove(r *http.Request) string {
+	for at := r.URL.Path; at != "/"; at = path.Dir(at) {
+		look := &http.Request{Method: http.MethodGet, Host: r.Host, URL: &url.URL{Path: at}}
+		if _, pattern := s.mux.Handler(look); strings.HasPrefix(pattern, "GET ") {
+			return at
+		}
+	}
+	return "/"
 }
 
 func loginPath(second bool) string {

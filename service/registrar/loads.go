@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/posvid/posvid/hr"
@@ -365,13 +366,15 @@ func (p *pages) part(ctx context.Context, id int64, k part) ([]byte, error) {
 	}
 }
 
-// partReader reads a part at random, a few pieces in memory. It is used by one goroutine at a time.
+// partReader reads a part at random, a few pieces in memory. Photos are read out of a ZIP by several goroutines at once.
 type partReader struct {
-	ctx   context.Context
-	p     *pages
-	id    int64
-	kind  part
-	size  int64
+	ctx  context.Context
+	p    *pages
+	id   int64
+	kind part
+	size int64
+
+	mu    sync.Mutex
 	cache map[int][]byte
 	order []int
 }
@@ -390,18 +393,9 @@ func (r *partReader) ReadAt(b []byte, off int64) (int, error) {
 			return done, io.EOF
 		}
 		n := int(off / pieceSize)
-		data, ok := r.cache[n]
-		if !ok {
-			var err error
-			if data, err = r.p.piece(r.ctx, r.id, r.kind, n); err != nil {
-				return done, err
-			}
-			if len(r.order) >= cachedPieces {
-				delete(r.cache, r.order[0])
-				r.order = r.order[1:]
-			}
-			r.cache[n] = data
-			r.order = append(r.order, n)
+		data, err := r.piece(n)
+		if err != nil {
+			return done, err
 		}
 		at := int(off % pieceSize)
 		if at >= len(data) {
@@ -411,6 +405,26 @@ func (r *partReader) ReadAt(b []byte, off int64) (int, error) {
 		done, off = done+c, off+int64(c)
 	}
 	return done, nil
+}
+
+// piece is piece n, from memory when it was read lately. What it answers is never written to.
+func (r *partReader) piece(n int) ([]byte, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if data, ok := r.cache[n]; ok {
+		return data, nil
+	}
+	data, err := r.p.piece(r.ctx, r.id, r.kind, n)
+	if err != nil {
+		return nil, err
+	}
+	if len(r.order) >= cachedPieces {
+		delete(r.cache, r.order[0])
+		r.order = r.order[1:]
+	}
+	r.cache[n] = data
+	r.order = append(r.order, n)
+	return data, nil
 }
 
 // dropParts forgets parts of a load; none named: all.
