@@ -194,8 +194,10 @@ type purse struct {
 	bundle  *trust.Bundle
 	facts   facts
 	asked   *wallet.Question // read and not answered
-	joined  *[]any           // states that install writes together with the bundle; nil: each is written at once
-	syncing sync.Mutex
+
+	questions int    // read so far
+	joined    *[]any // states that install writes together with the bundle; nil: each is written at once
+	syncing   sync.Mutex
 }
 
 // facts is what the page keeps beside the wallets, as JSON. Nothing in it is secret; a pending proof is good for one body and

@@ -44,6 +44,7 @@ func TestWallet(t *testing.T) {
 	n := newNode(t, build(t))
 	t.Run("vectors", func(t *testing.T) { walletVectors(t, n.at(t)) })
 	t.Run("questions", func(t *testing.T) { walletQuestions(t, n.at(t)) })
+	t.Run("states", func(t *testing.T) { walletStates(t, n.at(t)) })
 	t.Run("low-S", func(t *testing.T) { walletLowS(t, n.at(t)) })
 	t.Run("damaged", func(t *testing.T) { walletDamaged(t, n.at(t)) })
 	t.Run("enrolment", func(t *testing.T) { walletEnrolment(t, n.at(t)) })
@@ -313,6 +314,7 @@ func walletQuestions(t *testing.T, n *node) {
 		}
 	}
 	var who struct {
+		Question int
 		Verifier uint64
 		Name     string
 		Body     string
@@ -320,6 +322,16 @@ func walletQuestions(t *testing.T, n *node) {
 	if code := n.call("question", any1{"text": scenario(t, "question_ok"), "at": at.UnixMilli()}, &who); code != "" || who.Verifier != asks.VerifierID || who.Name == "" || who.Body == "" {
 		t.Fatalf("%q, %+v; want who asks", code, who)
 	}
+	// A camera reads another question while the holder reads the first one: the yes was not said to it.
+	which["question"] = who.Question
+	var next struct{ Question int }
+	if code := n.call("question", any1{"text": scenario(t, "question_ok"), "at": at.UnixMilli()}, &next); code != "" || next.Question == who.Question {
+		t.Fatalf("%q, question %d again", code, next.Question)
+	}
+	if code := n.call("answer", which, nil); code != "bad-question" {
+		t.Errorf("a yes to another question: %q, want bad-question", code)
+	}
+	which["question"] = next.Question
 	var answer shownCode
 	if code := n.call("answer", which, &answer); code != "" {
 		t.Fatal(code)
@@ -336,6 +348,29 @@ func walletQuestions(t *testing.T, n *node) {
 	}
 	if code := n.call("answer", which, nil); code != "bad-question" {
 		t.Errorf("a second answer: %q, want bad-question", code)
+	}
+}
+
+// walletStates: a service of times to come says what this page has no words for.
+func walletStates(t *testing.T, n *node) {
+	b, data, root := vectorBundle(t)
+	key, jwk := vectorKey(t, "honcharuk")
+	_, raw, err := credential.DecodeText(scenario(t, "ok_check"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, issued := vectorToken(t, b, must[*credential.UnverifiedPresentation](t)(credential.ParsePresentation(raw)))
+	at := issued.IssuedAt.Add(time.Hour)
+	state := keptState(t, key, b, root, token, at)
+	for said, want := range map[string]string{"suspended": "suspended", "abandoned": "issued", "": "issued", "__proto__": "issued"} {
+		facts := fmt.Sprintf(`{"schema":"posvid.wallet-page/1","states":{"a/%s/%s":{"state":%q,"asked":%q}}}`, issued.Issuer, issued.Number, said, at.Add(30*24*time.Hour).Format(time.RFC3339))
+		if code, _ := n.order(any1{"op": "open", "wallets": []any1{{"id": "a", "state": state, "jwk": jwk}}, "bundle": data, "facts": facts}, nil); code != "" {
+			t.Fatal(code)
+		}
+		var view struct{ IDs []struct{ State string } }
+		if code := n.call("view", any1{"at": at.UnixMilli()}, &view); code != "" || len(view.IDs) != 1 || view.IDs[0].State != want {
+			t.Errorf("%q: %q, %+v; want %s", said, code, view, want)
+		}
 	}
 }
 

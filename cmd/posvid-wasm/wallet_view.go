@@ -5,6 +5,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"syscall/js"
 	"time"
 
@@ -148,12 +149,16 @@ func (p *purse) idView(h *held, id wallet.ID, now time.Time) idView {
 	return v
 }
 
+// knownStates are what a service says of an ID and the page has words for. One that it does not know says nothing: the verifier
+// decides, and the page goes on.
+var knownStates = []string{"issued", "suspended", "revoked", "replaced", "expired"}
+
 // stateOf joins what the service said with the status lists of the bundle: what is newer counts, but what has ended for good
 // has ended, whoever said so.
 func (p *purse) stateOf(wallet string, id wallet.ID) (name string, since, asOf time.Time) {
 	said, told := p.facts.States[stateKey(wallet, id.Issuer, id.Number)]
 	name, since, asOf = "issued", time.Time{}, time.Time{}
-	if told {
+	if told && slices.Contains(knownStates, said.State) {
 		name, since, asOf = said.State, said.Since, said.Asked
 	}
 	if p.bundle == nil || name == "revoked" || name == "replaced" {
@@ -276,6 +281,7 @@ func (p *purse) show(c wallet.Code, until time.Time) (any, error) {
 }
 
 type questionView struct {
+	Question int       `json:"question"` // of this page; what the holder agrees to is told by it
 	Verifier uint64    `json:"verifier"`
 	Name     string    `json:"name"`
 	Body     string    `json:"body"`
@@ -300,11 +306,15 @@ func (p *purse) question(in struct {
 		return nil, err
 	}
 	p.asked = q
-	return questionView{q.VerifierID, q.Name, q.Body, text{q.BodyName, q.BodyNameEN}, q.Class.String(), q.Expires}, nil
+	p.questions++
+	return questionView{p.questions, q.VerifierID, q.Name, q.Body, text{q.BodyName, q.BodyNameEN}, q.Class.String(), q.Expires}, nil
 }
 
-// answer answers the question that was read last, once.
-func (p *purse) answer(in which) (any, error) {
+// answer answers the question that was read last, once, and only when it is the one that the holder was shown.
+func (p *purse) answer(in struct {
+	which
+	Question int `json:"question"`
+}) (any, error) {
 	p.Lock()
 	defer p.Unlock()
 	h, err := p.find(in.Wallet)
@@ -314,6 +324,9 @@ func (p *purse) answer(in which) (any, error) {
 	face, err := in.face()
 	if err != nil {
 		return nil, err
+	}
+	if in.Question != p.questions {
+		return nil, coded{"bad-question", errors.New("posvid-wasm: another question was read since")}
 	}
 	q := p.asked
 	c, err := h.w.Answer(q, in.selector(), face, at(in.At))

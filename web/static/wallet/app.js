@@ -4,6 +4,7 @@ import { el, language, saveLanguage, dateUA, minuteUA, announce } from "/static/
 import { openWallets, wallet, start, PosvidError } from "/static/lib/wasm.js";
 import { drawSymbol, drawEAN } from "/static/lib/qr.js";
 import { get, post, limited } from "/static/lib/api.js";
+import { ChangedError } from "/static/lib/db.js";
 import { T, refusal, pick, speak } from "/wallet/texts.js";
 import { openStore, readStore, writeStore, eraseStore, mark, marked } from "/wallet/store.js";
 import { CodeFrame, Awake } from "/wallet/code.js";
@@ -22,6 +23,7 @@ const app = {
   lang: "uk",
   db: null,
   seq: 0,
+  reading: null, // the reading of the store that Go works with, and the number of changes in it
   view: null, // what Go says there is
   chosen: "", // key of the ID that is shown
   face: "check",
@@ -51,6 +53,7 @@ async function open() {
   await start();
   if (!app.db) app.db = await openStore();
   const stored = await readStore(app.db);
+  const reading = (app.reading = { seq: stored.seq });
   app.seq = stored.seq;
   app.gone = stored.wallets.length === 0 && marked();
   await openWallets({
@@ -59,13 +62,15 @@ async function open() {
     bundle: stored.bundle,
     facts: stored.facts,
     fetch: (path, init) => limited(path, init),
-    store: write,
+    store: (change) => write(reading, change),
   });
   await look();
 }
 
-async function write(change) {
-  app.seq = await writeStore(app.db, app.seq, change);
+/** Writes what was made of one reading of the store. What still runs with an earlier reading knows nothing of what came since. */
+async function write(reading, change) {
+  if (reading !== app.reading) throw new ChangedError();
+  app.seq = reading.seq = await writeStore(app.db, reading.seq, change);
   if (other) other.postMessage(app.seq);
 }
 
@@ -78,6 +83,7 @@ async function look() {
 
 /** Calls Go; where another tab has written meanwhile everything is read again, and the call made once more. */
 async function ask(name, args = {}) {
+  const waited = app.view ? app.view.pending.map((p) => p.wallet) : [];
   try {
     return await wallet(name, args);
   } catch (e) {
@@ -88,7 +94,9 @@ async function ask(name, args = {}) {
       fail(damage);
       throw damage;
     }
-    return wallet(name, args);
+    // A proof that is kept may have used the code up: it is sent again, and no other one is made.
+    const begun = name === "enrol" && app.view.pending.find((p) => p.body === args.body && !waited.includes(p.wallet));
+    return begun ? wallet("resend", { wallet: begun.wallet }) : wallet(name, args);
   }
 }
 
@@ -267,7 +275,8 @@ function codeSection(id) {
       }
       if (state === "blank") left.textContent = T("codeWait");
       if (state === "failed") {
-        trouble.replaceChildren(notice("bad", el("p", {}, refusal(e))));
+        const text = refusal(e);
+        if (trouble.textContent !== text) trouble.replaceChildren(notice("bad", el("p", {}, text))); // it is tried every two seconds, and said once
         if (e && (e.code === "expired" || e.code === "not-yet")) look().then(() => render());
       }
     },
@@ -631,7 +640,10 @@ function question() {
   const place = el("div");
   const trouble = el("div", { role: "alert" });
   const field = el("textarea", { id: "question", rows: "3", autocomplete: "off", spellcheck: "false", maxlength: "5000" });
+  let taken = false; // one question is being read, or is shown: it stays, and nothing changes under a finger that is about to agree
   const read = async (text) => {
+    if (taken) return false;
+    taken = true;
     trouble.replaceChildren();
     try {
       const q = await ask("question", { text: text.trim(), at: Date.now() });
@@ -642,6 +654,7 @@ function question() {
       h.focus();
       return true;
     } catch (e) {
+      taken = false;
       trouble.replaceChildren(notice("bad", el("p", {}, refusal(e))));
       return false;
     }
@@ -685,7 +698,7 @@ function asked(q, box) {
     if (!id) return;
     yes.disabled = true;
     try {
-      const code = await ask("answer", named(id, { face, at: Date.now() }));
+      const code = await ask("answer", named(id, { face, at: Date.now(), question: q.question }));
       box.replaceChildren(...answered(code));
       startFrame();
     } catch (e) {
