@@ -321,6 +321,7 @@ func (p *part) enrol(ctx context.Context, in *enrolInput) (*enrolOutput, error) 
 	if err != nil {
 		return nil, err
 	}
+	defer p.s.PublishSoon() // whatever comes of issuing: the phone that it may have replaced is refused from then on
 	results, err := b.Body.Issue(ctx, at, e.Entitlement)
 	if err != nil {
 		return nil, err
@@ -329,7 +330,6 @@ func (p *part) enrol(ctx context.Context, in *enrolInput) (*enrolOutput, error) 
 	if results[0].Err != nil {
 		return nil, issueLater.Because(results[0].Err)
 	}
-	p.s.PublishSoon() // the phone that it may have replaced is refused from then on
 	id := results[0].ID
 	photo, err := p.photoOfPost(ctx, b, e.Entitlement)
 	if err != nil {
