@@ -270,7 +270,7 @@ func TestSignedRequestDevice(t *testing.T) {
 // TestSignedRequestsAreForgotten floods the memory of nonces: one run of the job forgets all whose time has passed, and no other.
 func TestSignedRequestsAreForgotten(t *testing.T) {
 	w := signedWorld(t)
-	const flood = 25_000
+	const flood = 12_000
 	at := w.Now().Unix()
 	if err := w.Server.Store.Update(t.Context(), func(tx *store.ServiceTx) error {
 		_, err := tx.Exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)

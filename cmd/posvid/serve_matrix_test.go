@@ -178,6 +178,9 @@ var refusals = []string{"not-logged-in", "forbidden", "second-factor"}
 
 // SRV-06: every route, every role, every kind: the answer is what the route declares.
 func TestAuthorisationMatrix(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short mode: every role on every route")
+	}
 	w := mounted(t)
 	ask := func(c *http.Client, r service.Route, header ...string) (int, string) {
 		t.Helper()
