@@ -33,6 +33,7 @@ const FILES = [
   "/static/vendor/zxing/reader/zxing_reader.wasm",
   "/static/vendor/zxing/share.js",
 ];
+const KINDS = { js: "text/javascript", css: "text/css", wasm: "application/wasm" }; // what is none of these is no wallet: some proxies answer everything with a page
 const PREFIX = "posvid-wallet-";
 const POINTER = "posvid-wallet"; // a cache with the names of the current and the next version
 const CURRENT = "/current";
@@ -56,6 +57,8 @@ async function fetchAll(mode) {
     FILES.map(async (path) => {
       const r = await fetch(path, { cache: mode, credentials: "omit", redirect: "error" });
       if (!r.ok) throw new Error(`${path}: HTTP ${r.status}`);
+      const kind = KINDS[path.split(".").pop()];
+      if (kind && !(r.headers.get("Content-Type") || "").startsWith(kind)) throw new Error(`${path}: not ${kind}`);
       return [path, await r.arrayBuffer(), r.headers];
     }),
   );
