@@ -65,7 +65,9 @@ func openPhone(t *testing.T, b *webtest.Browser, s *site, scripts ...string) pho
 }
 
 // Do evaluates for its effect.
-func (p phone) Do(script string) { webtest.Eval[string](p.Page, "(async () => String("+script+"))()") }
+func (p phone) Do(script string) {
+	webtest.Eval[string](p.Page, "(async () => String(await ("+script+")))()")
+}
 
 // replace types a text into an empty field.
 func (p phone) replace(css, text string) {

@@ -52,7 +52,14 @@ async function open() {
   app.damage = "";
   await start();
   if (!app.db) app.db = await openStore();
-  const stored = await readStore(app.db);
+  let stored;
+  try {
+    stored = await readStore(app.db);
+  } catch (e) {
+    if (e.name !== "InvalidStateError") throw e;
+    app.db = await openStore(); // another tab has erased everything, or the browser has, and closed what was open
+    stored = await readStore(app.db);
+  }
   const reading = (app.reading = { seq: stored.seq });
   app.seq = stored.seq;
   app.gone = stored.wallets.length === 0 && marked();
@@ -1040,6 +1047,7 @@ function damaged() {
                   app.db = null;
                   await eraseStore().catch((e) => say("bad", refusal({ code: "storage", message: e.message })));
                   mark(false);
+                  if (other) other.postMessage(0);
                   boot();
                 },
               },
