@@ -159,6 +159,12 @@ func makeAsset(kind string, data []byte, packed bool) (*asset, error) {
 // serve answers for a file and tells whether the path is one of its own.
 func (a *assets) serve(w http.ResponseWriter, r *http.Request, q *request) bool {
 	f := a.files[r.URL.Path]
+	if f == nil && a.files[r.URL.Path+"/"] != nil && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		// People type /wallet; the page's own addresses are below /wallet/.
+		q.route = staticRoute
+		http.Redirect(w, r, r.URL.Path+"/", http.StatusPermanentRedirect)
+		return true
+	}
 	if f == nil || r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return false
 	}

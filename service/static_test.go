@@ -40,7 +40,12 @@ func TestStatic(t *testing.T) {
 	}
 	w := servicetest.New(t, func(c *service.Config) { c.Assets = assets })
 	w.Start()
-	c := &http.Client{Transport: &http.Transport{DisableCompression: true}}
+	c := &http.Client{Transport: &http.Transport{DisableCompression: true}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	for path, want := range map[string]int{"/wallet": 308, "/verify": 308, "/wallet/x": 404, "/static": 404} {
+		if status, h, _ := w.Do(c, "GET", path, nil); status != want || status == 308 && h.Get("Location") != path+"/" {
+			t.Errorf("%s: %d to %q, want %d", path, status, h.Get("Location"), want)
+		}
+	}
 	for path, want := range map[string]struct{ kind, body string }{
 		"/static/app.css":          {"text/css; charset=utf-8", long},
 		"/wallet/":                 {"text/html; charset=utf-8", "<!doctype html>wallet"},
