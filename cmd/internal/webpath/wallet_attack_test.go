@@ -1,6 +1,7 @@
 package webpath
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -19,6 +20,16 @@ func TestWalletTwoTabs(t *testing.T) {
 	s.Again()
 	b := webtest.Start(t, webtest.Options{})
 	one := openPhone(t, b, s)
+	// The first root is not the service's word alone: the person compares it with the paper.
+	one.Go("add")
+	one.WaitVisible("#compared")
+	one.Do(fmt.Sprintf("document.querySelector('#body').value = %q", ministry))
+	one.replace("#code", paper.code)
+	one.Click("form button[type=submit]")
+	one.WaitText("[role=alert]", "звірте відбиток")
+	if kept := records(one); kept != 0 {
+		t.Errorf("%d wallets are kept under a root that nobody compared", kept)
+	}
 	one.enrol(ministry, paper)
 	one.shown(0)
 	one.Wait("the first look for news", "!document.querySelector('p.row button[disabled]')")

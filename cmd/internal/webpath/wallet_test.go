@@ -89,6 +89,7 @@ func (p phone) enrol(body string, s slip) {
 	p.WaitVisible("#code")
 	p.Do(fmt.Sprintf("document.querySelector('#body').value = %q", body))
 	p.replace("#code", s.code)
+	p.Do(`(document.querySelector("#compared") || {}).checked = true`)
 	p.Click("form button[type=submit]")
 }
 

@@ -546,6 +546,8 @@ function enrolForm(known) {
   );
   const code = el("input", { id: "code", name: "code", class: "code", type: "text", required: true, autocomplete: "off", autocapitalize: "characters", autocorrect: "off", spellcheck: "false", maxlength: "64", "aria-describedby": "code-hint", value: slip.code || "" });
   const number = el("input", { id: "slip", name: "slip", type: "text", inputmode: "numeric", pattern: "[0-9]*", autocomplete: "off", maxlength: "12", value: slip.slip || "" });
+  // A root that the service names and nobody compared would be the service's word about itself.
+  const compared = slip.root || (app.view && app.view.root) ? null : el("input", { id: "compared", type: "checkbox" });
   const submit = el("button", { type: "submit", class: "button" }, T("enrol"));
   const form = el(
     "form",
@@ -555,6 +557,7 @@ function enrolForm(known) {
     el("div", { class: "field" }, el("label", { for: "code" }, T("fieldCode")), el("p", { class: "hint", id: "code-hint" }, T("fieldCodeHint")), code),
     el("div", { class: "field" }, el("label", { for: "slip" }, T("fieldSlip")), number),
     el("div", { class: "field" }, el("p", { class: "label" }, T("fieldRoot")), el("p", { class: "fingerprint", id: "root" }, root.replace(/-/g, " ")), el("p", { class: "hint" }, slip.root ? T("rootFromSlip") : T("rootCompare"))),
+    compared && el("p", { class: "check" }, compared, el("label", { for: "compared" }, T("rootCompared"))),
     trouble,
     el("p", { class: "hint" }, T("storageAsks")),
     el("p", { class: "row" }, submit),
@@ -565,6 +568,11 @@ function enrolForm(known) {
     if (!body.value) {
       trouble.replaceChildren(notice("bad", el("p", {}, T("err_bad_body"))));
       body.focus();
+      return;
+    }
+    if (compared && !compared.checked) {
+      trouble.replaceChildren(notice("bad", el("p", {}, T("rootNotCompared"))));
+      compared.focus();
       return;
     }
     submit.disabled = true;

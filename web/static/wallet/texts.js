@@ -86,6 +86,8 @@ export const texts = {
   fieldRoot: ["Відбиток кореня довіри", "Fingerprint of the trust root"],
   rootFromSlip: ["Взято з талона.", "Taken from the slip."],
   rootCompare: ["Звірте з відбитком на талоні: вони мають збігатися. За ним гаманець упізнає справжній набір довіри.", "Compare it with the fingerprint on the slip: they have to be the same. By it the wallet knows the true trust bundle."],
+  rootCompared: ["Відбиток такий самий, як на талоні", "The fingerprint is the same as on the slip"],
+  rootNotCompared: ["Спершу звірте відбиток із талоном і позначте це.", "First compare the fingerprint with the slip, and mark that you did."],
   enrol: ["Підключити", "Enrol"],
   enrolling: ["Підключаємо…", "Enrolling…"],
   enrolled: ["Посвідчення підключено.", "The service ID is enrolled."],
