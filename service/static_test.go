@@ -94,7 +94,7 @@ func TestStatic(t *testing.T) {
 			t.Errorf("%s, POST: %d", path, status)
 		}
 	}
-	for _, path := range []string{"/wallet/secret.key", "/static/.hidden.css", "/static/wallet/index.html", "/static/dist/posvid.wasm.gz", "/templates/x.html", "/wallet"} {
+	for _, path := range []string{"/wallet/secret.key", "/static/.hidden.css", "/static/wallet/index.html", "/static/dist/posvid.wasm.gz", "/templates/x.html"} {
 		if status, _, _ := w.Do(c, "GET", path, nil); status != 404 {
 			t.Errorf("%s: %d, want 404", path, status)
 		}
