@@ -26,8 +26,22 @@ type violation struct {
 // and for a page that has to be scrolled sideways.
 func (p *Page) Accessible(name string) {
 	p.t.Helper()
-	Eval[bool](p, axe+";true")
-	found := Eval[[]violation](p, `axe.run(document, {runOnly: {type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}).then(r => r.violations)`)
+	p.audit(name, `{type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}`)
+}
+
+// Contrast is the part of Accessible that changes with the colours a person prefers.
+func (p *Page) Contrast(name string) {
+	p.t.Helper()
+	p.audit(name, `{type: "rule", values: ["color-contrast", "link-in-text-block"]}`)
+}
+
+// audit runs some of axe-core's rules.
+func (p *Page) audit(name, rules string) {
+	p.t.Helper()
+	if !Eval[bool](p, `typeof axe === "object"`) {
+		Eval[bool](p, axe+";true")
+	}
+	found := Eval[[]violation](p, `axe.run(document, {runOnly: `+rules+`}).then(r => r.violations)`)
 	for _, v := range found {
 		for _, n := range v.Nodes {
 			p.t.Errorf("%s: %s (%s) at %v: %s", name, v.ID, v.Help, n.Target, strings.ReplaceAll(n.FailureSummary, "\n", " "))

@@ -81,10 +81,12 @@ func TestEveryPage(t *testing.T) {
 			p.Accessible(page.name)
 			p.Picture(root, "page-"+page.name)
 			p.Scheme("dark")
-			p.Accessible(page.name + ", dark")
+			p.Contrast(page.name + ", dark")
 			p.Scheme("light")
 			p.Size(390, 844)
-			p.Accessible(page.name + ", phone")
+			if wide := p.Overflow(); wide > 0 {
+				t.Errorf("%s: %d px wider than a phone", page.name, wide)
+			}
 			p.Picture(root, "page-"+page.name+"-phone")
 			p.Size(320, 640)
 			if wide := p.Overflow(); wide > 0 {

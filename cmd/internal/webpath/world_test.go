@@ -23,6 +23,9 @@ import (
 // root is the repository, seen from this package.
 const root = "../../.."
 
+// programs is the folder of posvid and posvid-verify. scripts/test has just built them; otherwise they are built here.
+var programs = os.Getenv("POSVID_BIN")
+
 // made is the folder of what built made, empty before.
 var made string
 
@@ -32,17 +35,20 @@ var built = sync.OnceValues(func() (dir string, err error) {
 		return "", err
 	}
 	made = dir
-	if wasmOld() {
-		if out, err := command(root, "make", "-s", "wasm").CombinedOutput(); err != nil {
-			return "", fmt.Errorf("make wasm: %w\n%s", err, out)
+	if programs == "" {
+		programs = dir
+		if wasmOld() {
+			if out, err := command(root, "make", "-s", "wasm").CombinedOutput(); err != nil {
+				return "", fmt.Errorf("make wasm: %w\n%s", err, out)
+			}
+		}
+		for _, program := range []string{"posvid", "posvid-verify"} {
+			if out, err := command(root, "go", "build", "-o", filepath.Join(dir, program), "./cmd/"+program).CombinedOutput(); err != nil {
+				return "", fmt.Errorf("build %s: %w\n%s", program, err, out)
+			}
 		}
 	}
-	for _, program := range []string{"posvid", "posvid-verify"} {
-		if out, err := command(root, "go", "build", "-o", filepath.Join(dir, program), "./cmd/"+program).CombinedOutput(); err != nil {
-			return "", fmt.Errorf("build %s: %w\n%s", program, err, out)
-		}
-	}
-	out, err := command(dir, filepath.Join(dir, "posvid"), "demo", filepath.Join(dir, "demo")).CombinedOutput()
+	out, err := command(dir, filepath.Join(programs, "posvid"), "demo", filepath.Join(dir, "demo")).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("demo: %w\n%s", err, out)
 	}
@@ -86,7 +92,6 @@ func TestMain(m *testing.M) {
 // site is one running `posvid serve --demo` with a folder of its own.
 type site struct {
 	t    *testing.T
-	bin  string // folder of the programs
 	Dir  string // the demo's folder
 	URL  string
 	cmd  *exec.Cmd
@@ -118,12 +123,12 @@ func start(t *testing.T) *site {
 	if testing.Short() {
 		t.Skip("short mode: serves the demo and starts browsers")
 	}
-	bin, err := built()
+	world, err := built()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{t: t, bin: bin, Dir: filepath.Join(t.TempDir(), "demo")}
-	if out, err := exec.Command("cp", "-a", filepath.Join(bin, "demo"), s.Dir).CombinedOutput(); err != nil {
+	s := &site{t: t, Dir: filepath.Join(t.TempDir(), "demo")}
+	if out, err := exec.Command("cp", "-a", filepath.Join(world, "demo"), s.Dir).CombinedOutput(); err != nil {
 		t.Fatalf("copy of the demo: %v\n%s", err, out)
 	}
 	s.Start("127.0.0.1:0")
@@ -135,7 +140,7 @@ func start(t *testing.T) *site {
 func (s *site) Start(listen string) {
 	s.t.Helper()
 	s.log = &lockedBuffer{}
-	s.cmd = exec.Command(filepath.Join(s.bin, "posvid"), "serve", "--demo", s.Dir, "--listen", listen)
+	s.cmd = exec.Command(filepath.Join(programs, "posvid"), "serve", "--demo", s.Dir, "--listen", listen)
 	s.cmd.Stderr = s.log
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
@@ -185,7 +190,7 @@ func (s *site) Again() {
 // Posvid runs a command of posvid on the demo's folder, while nothing serves it, and answers its output.
 func (s *site) Posvid(args ...string) string {
 	s.t.Helper()
-	c := exec.Command(filepath.Join(s.bin, "posvid"), append([]string{"--dir", s.Dir, "--passphrase-file", filepath.Join(s.Dir, "passphrase.txt")}, args...)...)
+	c := exec.Command(filepath.Join(programs, "posvid"), append([]string{"--dir", s.Dir, "--passphrase-file", filepath.Join(s.Dir, "passphrase.txt")}, args...)...)
 	out, err := c.CombinedOutput()
 	if err != nil {
 		s.t.Fatalf("posvid %s: %v\n%s", strings.Join(args, " "), err, out)
@@ -196,7 +201,7 @@ func (s *site) Posvid(args ...string) string {
 // Verify runs posvid-verify and answers its output and exit code.
 func (s *site) Verify(state string, args ...string) (string, int) {
 	s.t.Helper()
-	c := exec.Command(filepath.Join(s.bin, "posvid-verify"), append([]string{"--state", state}, args...)...)
+	c := exec.Command(filepath.Join(programs, "posvid-verify"), append([]string{"--state", state}, args...)...)
 	out, err := c.Output()
 	if c.ProcessState == nil {
 		s.t.Fatal(err)
