@@ -34,7 +34,7 @@ func TestVerifier(t *testing.T) {
 	for _, part := range []struct {
 		name string
 		run  func(*testing.T, *webtest.Browser)
-	}{{"page", verifierPage}, {"vectors", verifierVectors}, {"offline", verifierOffline}, {"challenge", verifierChallenge}, {"breaks", verifierBreaks}, {"onboard", verifierOnboard}, {"update", verifierUpdate}, {"tabs", verifierTabs}} {
+	}{{"page", verifierPage}, {"vectors", verifierVectors}, {"offline", verifierOffline}, {"challenge", verifierChallenge}, {"breaks", verifierBreaks}, {"onboard", verifierOnboard}, {"update", verifierUpdate}, {"update_taken", verifierTakes}, {"tabs", verifierTabs}} {
 		t.Run(part.name, func(t *testing.T) { part.run(t, b) })
 	}
 }
@@ -653,7 +653,7 @@ func verifierUpdate(t *testing.T, b *webtest.Browser) {
 	d := openDesk(t, b, c)
 	d.Allow("404")
 	d.WaitVisible("#pin")
-	d.Wait("the service worker", `navigator.serviceWorker.ready.then(() => true)`)
+	d.Wait("the service worker", `await navigator.serviceWorker.ready.then((r) => r.active.state === "activated")`)
 	builds := func() string {
 		return webtest.Eval[string](d.Page, `caches.keys().then((k) => k.sort().join(" ") + ", " + k.length)`)
 	}
@@ -674,12 +674,123 @@ func verifierUpdate(t *testing.T, b *webtest.Browser) {
 	if webtest.Eval[bool](d.Page, `fetch("/static/lib/db.js").then((r) => r.text()).then((s) => s.includes("// two"))`) {
 		t.Error("the open page got a file of the new build")
 	}
-	d.Open("about:blank")
+	d.Open(c.URL + "/static/app.css") // no page of the build is open
+	d.Wait("the new build alone", `await caches.keys().then((k) => k.join() === "posvid-verify-two")`)
 	d.Open(c.URL + "/verify/")
-	d.Wait("the new build alone", `caches.keys().then((k) => k.join() === "posvid-verify-two")`)
+	d.WaitVisible("#pin")
 	if !webtest.Eval[bool](d.Page, `fetch("/static/lib/db.js").then((r) => r.text()).then((s) => s.includes("// two"))`) {
 		t.Error("the page opened later got a file of the old build")
 	}
+}
+
+// newBuild serves another build, in which texts are replaced (pairs of old and new), and waits until it is kept beside the one that runs.
+func (d *desk) newBuild(name string, other ...string) {
+	d.t.Helper()
+	for _, file := range []string{"sw.js", "app.js"} {
+		data := string(ok[[]byte](d.t)(os.ReadFile(filepath.Join(root, "web", "static", "verify", file))))
+		if file == "app.js" {
+			data += "globalThis.build = " + js(name) + ";\n"
+		}
+		d.c.replace("static/verify/"+file, []byte(strings.NewReplacer(append(other, "__ASSETS__", name)...).Replace(data)))
+	}
+	webtest.Eval[bool](d.Page, `navigator.serviceWorker.getRegistration("/verify/").then((r) => r.update()).then(() => true)`)
+	d.WaitVisible("#newer-take")
+}
+
+// verifierTakes: a page that is never closed takes a newer build, when a person says so or when nobody is there for long
+// (VPG-25); what the device knows stays.
+func verifierTakes(t *testing.T, b *webtest.Browser) {
+	c := newCounter(t)
+	o := newOperator(t, false)
+	p := o.person(1, "ГТ004022", "Гончарук Тарас Григорович")
+	c.publish(o.bundle(time.Now().Add(-time.Hour)))
+	d := &desk{b.Page(t), t, c}
+	d.Before(`navigator.mediaDevices.getUserMedia = async () => { const c = document.createElement("canvas"); c.getContext("2d").fillRect(0, 0, 9, 9); return c.captureStream(5); };
+	  sessionStorage.loads = 1 + Number(sessionStorage.loads || 0)`)
+	d.Open(c.URL + "/verify/")
+	d.setUp(o)
+	d.Wait("the service worker", `navigator.serviceWorker.controller !== null`)
+	d.Click("#camera-toggle")
+	d.Wait("the camera", `document.querySelector("#video").srcObject !== null`)
+	runs := func(want string) {
+		t.Helper()
+		time.Sleep(1500 * time.Millisecond) // the page looks at its state every second
+		if got := webtest.Eval[string](d.Page, `(globalThis.build || "one") + " " + sessionStorage.loads`); got != want {
+			t.Errorf("the page runs build and load %s, want %s", got, want)
+		}
+	}
+	shift := func(by time.Duration) { webtest.Eval[bool](d.Page, webtest.ShiftClock(by)+`; true`) }
+	goesOn := func(build string) {
+		t.Helper()
+		d.Wait("build "+build, `globalThis.build === `+js(build))
+		d.WaitText("#newer-text", "Працює нова версія")
+		d.WaitText("#as-of", "Набір довіри")
+		d.Wait("the camera", `document.querySelector("#video").srcObject !== null`)
+		if got := webtest.Eval[string](d.Page, `caches.keys().then((k) => k.join() + " " + document.querySelector("#setup").hidden + " " + sessionStorage.length)`); got != "posvid-verify-"+build+" true 1" {
+			t.Errorf("cache, set-up hidden, kept for the tab: %s", got)
+		}
+	}
+	idle := openDesk(t, b, c) // a tab that does not check: it takes nothing, and says nothing
+	idle.WaitVisible("#take")
+
+	// By hand: not while a person is shown.
+	code := p.code(time.Now())
+	d.paste(code)
+	d.told("accept")
+	d.newBuild("two")
+	d.Accessible("a newer build")
+	if said := idle.Text("#newer"); said != "" {
+		t.Errorf("the tab that does not check offers: %s", said)
+	}
+	d.Click("#newer-take")
+	d.WaitText("#newer-text", "щойно")
+	runs("one 1")
+	d.told("accept")
+	d.Before(webtest.ShiftClock(40 * time.Second)) // long enough after for the code to be a picture of itself
+	d.Click("#actions button")
+	goesOn("two")
+	if focus := webtest.Eval[string](d.Page, `document.activeElement.id`); focus != "main" {
+		t.Errorf("the focus is on %q", focus)
+	}
+	d.paste(code)
+	if said := d.told("cannot-confirm"); !strings.Contains(said, "уже показували") {
+		t.Errorf("a code that the build before was shown: %s", said)
+	}
+	d.next()
+	runs("two 2")
+
+	// By itself: after ten minutes of waiting, which begin anew with everything that is judged.
+	d.newBuild("three")
+	shift(9 * time.Minute)
+	runs("two 2")
+	webtest.Eval[bool](d.Page, `document.querySelector("#verdict").dataset.outcome = "judging"; true`)
+	shift(11 * time.Minute)
+	runs("two 2")
+	d.Before(webtest.ShiftClock(31 * time.Minute))
+	webtest.Eval[bool](d.Page, `document.querySelector("#verdict").dataset.outcome = "waiting"; true`)
+	runs("two 2")
+	shift(11 * time.Minute)
+	goesOn("three")
+	runs("three 3")
+	ahead := 31*time.Minute + 40*time.Second
+	d.paste(p.code(time.Now().Add(ahead)))
+	d.told("accept")
+	d.next()
+
+	// A build that does not take over: the old one goes on.
+	d.newBuild("four", "self.skipWaiting()", "null")
+	d.Click("#newer-take")
+	d.WaitText("#newer-text", "не запустилася")
+	d.Wait("the camera", `document.querySelector("#video").srcObject !== null`)
+	d.paste(p.code(time.Now().Add(ahead + time.Second)))
+	d.told("accept")
+	runs("three 3")
+
+	// The other tab has files of the first build and a service worker of a later one: it is loaded again before it checks.
+	idle.Click("#take")
+	idle.Wait("build three in the other tab", `globalThis.build === "three"`)
+	idle.WaitText("#as-of", "Набір довіри")
+	d.WaitVisible("#taken")
 }
 
 // verifierTabs: one tab checks; another one says so and can take over.

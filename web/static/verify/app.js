@@ -19,6 +19,7 @@ const LEAST = 4; // letters of the shortest scan
 const CHECK_EVERY = 15 * 60_000; // milliseconds between two looks for a new bundle
 const SLOW = 250; // milliseconds after which a frame that is being judged takes the verdict before away
 const MAX_BUNDLE = 32 * 1024 * 1024;
+const UNTOUCHED = 10 * 60_000; // milliseconds of waiting for a code after which the page takes a newer build by itself
 const DWELL = 20_000; // milliseconds that a fault of this page stays
 
 let lang = language();
@@ -54,6 +55,7 @@ function translate() {
   }
   $("lang").textContent = lang === "en" ? "Українською" : "English";
   $("lang").lang = lang === "en" ? "uk" : "en";
+  newer();
   document.title = t("Перевірка службових посвідчень", "Service ID check");
   network();
 }
@@ -360,6 +362,8 @@ function tellFault(fault) {
 
 /** A reading: texts of one frame, file, scan or paste. One that no program can judge shows that, and nothing else. */
 async function reading(texts, source, unread = false) {
+  if (taking) return null; // the page is about to be loaded again
+  touched = Date.now();
   for (let waited = 0; !device && waited < TERM; waited += 50) await new Promise((resolve) => setTimeout(resolve, 50));
   if (!device) {
     showFault();
@@ -387,7 +391,7 @@ async function broken(why) {
   $("asking").hidden = true;
   console.warn("verifier ended:", why);
   restarts++;
-  if (restarts > 5) return;
+  if (restarts > 5 || replaced) return; // another build's program is not for this page
   await new Promise((resolve) => setTimeout(resolve, 200 * restarts * restarts));
   if (holding && !device && !starting) await startDevice();
 }
@@ -821,10 +825,12 @@ function wire() {
       dropOnline();
       order("clear");
     } else {
+      touched = Date.now();
       look();
       update();
     }
   });
+  for (const event of ["pointerdown", "keydown", "input", "wheel", "drop"]) document.addEventListener(event, () => (touched = Date.now()), { capture: true, passive: true });
   addEventListener("pagehide", () => clear());
   addEventListener("online", () => (network(), update()));
   addEventListener("offline", network);
@@ -919,7 +925,12 @@ function wire() {
   $("sure").addEventListener("close", () => {
     if ($("sure").returnValue === "yes") forget();
   });
-  $("take").addEventListener("click", () => boot(true));
+  $("take").addEventListener("click", () => (replaced ? again({ take: true }) : boot(true)));
+  $("newer-take").addEventListener("click", () => {
+    wanted = true;
+    newer();
+  });
+  setInterval(newer, 1000);
   setInterval(look, 30_000);
   setInterval(update, CHECK_EVERY);
 }
@@ -948,6 +959,7 @@ function boot(steal = false) {
       if (!holding) return;
       update();
       onboardLink();
+      resume();
       await new Promise(() => {}); // until the tab is closed, or the lock is taken
     })
     .catch(() => {
@@ -959,13 +971,108 @@ function boot(steal = false) {
     });
 }
 
-/** Keeps the page for when the network is off, and tells when a newer build waits for this one to be closed. */
+// ---- newer builds: one takes over as a whole, and only while nobody is judged or shown ----
+
+let builds = null; // the registration of the service worker
+let replaced = false; // another build's service worker has this page: it must be loaded again before it takes any file
+let wanted = false; // somebody pressed the button
+let taking = 0; // timer while the newer build takes over
+let failed = false; // it did not
+let touched = Date.now(); // when a person or a code was here last, or when the screen was busy
+let before = {}; // what the page was doing before it is, or was, loaded again
+
+/** Nothing is shown, read or asked: the screen waits for a code. */
+const vacant = () => $("verdict").dataset.outcome === "waiting" && $("asking").hidden && !$("answer").dataset.online && !$("sure").open && burst.text === "" && !(device && screen && screen.waiting);
+
+/** And nothing is on its way: no order, no bundle, no program that starts. */
+const idle = () => vacant() && !starting && !installing && !(device && device.waiting.size > 0);
+
+/** Tells of a newer build, and takes it when somebody asked for it or nobody has been here for long. */
+function newer() {
+  const waits = Boolean(builds && builds.waiting && builds.active && holding);
+  const free = idle();
+  const now = Date.now();
+  if (now < touched || document.hidden || !vacant()) touched = now;
+  if (replaced && holding && free) again({ camera: camera !== null && purpose === "codes" });
+  // A guard on duty is not stored: taking a build by itself would leave the post without one.
+  const alone = now - touched >= UNTOUCHED && $("setup").hidden && !(health && health.guard);
+  if (waits && !replaced && !taking && free && (wanted || alone)) take();
+  let text = "";
+  if (taking || replaced) text = holding ? t("Беремо нову версію сторінки…", "Taking the new version of the page…") : "";
+  else if (waits && wanted) text = t("Нову версію буде взято, щойно екран чекатиме на код.", "The new version is taken as soon as the screen waits for a code.");
+  else if (waits && failed) text = t("Нова версія не запустилася: закрийте цю сторінку та відкрийте знову.", "The new version did not start: close this page and open it again.");
+  else if (waits) text = t("Є нова версія цієї сторінки.", "There is a new version of this page.");
+  else if (before.taken) text = t("Працює нова версія сторінки.", "The new version of the page runs.");
+  if ($("newer-text").textContent !== text) $("newer-text").textContent = text;
+  $("newer-take").hidden = !waits;
+}
+
+/** Lets the waiting build take over. Until it has, nothing is judged; when it does not, the old one goes on. */
+function take() {
+  before = { camera: camera !== null && purpose === "codes", hand: wanted };
+  stopCamera();
+  taking = setTimeout(() => {
+    if (replaced) return; // it has: the page is loaded again as soon as nothing is on its way
+    taking = 0;
+    failed = true;
+    wanted = false;
+    touched = Date.now();
+    if (before.camera && holding) startCamera();
+    before = {};
+    newer();
+  }, TERM);
+  builds.waiting.postMessage({ type: "activate" });
+}
+
+const RESUME = "posvid-verify-resume"; // in the storage of this tab, for the moment of loading: nothing of a person
+
+/** Loads the page again, once; it goes on with what it was doing. */
+function again(more = {}) {
+  if (before.loading) return;
+  clearTimeout(taking);
+  before = { ...more, ...before, loading: true };
+  try {
+    sessionStorage.setItem(RESUME, JSON.stringify({ ...before, loading: false, taken: true, device: deviceId, silent: !$("sound").checked }));
+  } catch {
+    // Without a storage the camera has to be switched on by hand.
+  }
+  location.reload();
+}
+
+/** What the page was doing before it was loaded again. */
+function remembered() {
+  try {
+    before = JSON.parse(sessionStorage.getItem(RESUME)) || {};
+    sessionStorage.removeItem(RESUME);
+  } catch {
+    before = {};
+  }
+  if (before.silent) $("sound").checked = false;
+  deviceId = before.device || "";
+}
+
+function resume() {
+  if (!before.taken) return;
+  setTimeout(() => (before = before.taken ? {} : before), DWELL);
+  newer();
+  if (before.hand) $("main").focus();
+  if (before.camera && health && health.code !== "no-root") startCamera();
+}
+
+/** Keeps the page for when the network is off, and looks for newer builds. */
 async function newBuilds() {
   try {
-    const builds = await navigator.serviceWorker.register("/verify/sw.js", { scope: "/verify/", updateViaCache: "none" });
-    const tell = () => builds.waiting && navigator.serviceWorker.controller && ($("report").textContent = t("Є нова версія цієї сторінки: закрийте її та відкрийте знову.", "There is a newer version of this page: close it and open it again."));
-    builds.addEventListener("updatefound", () => builds.installing && builds.installing.addEventListener("statechange", tell));
-    tell();
+    const workers = navigator.serviceWorker;
+    const had = await workers.getRegistration("/verify/");
+    let old = Boolean(workers.controller || (had && had.active && had.active.state === "activated"));
+    workers.addEventListener("controllerchange", () => {
+      replaced = old; // the first one is that of this very build
+      old = true;
+      newer();
+    });
+    builds = await workers.register("/verify/sw.js", { scope: "/verify/", updateViaCache: "none" });
+    builds.addEventListener("updatefound", () => builds.installing && builds.installing.addEventListener("statechange", newer));
+    newer();
     setInterval(() => navigator.onLine && builds.update().catch(() => {}), CHECK_EVERY);
   } catch {
     // Without it the page needs the service at its start; a device that has none is told by check.js.
@@ -973,9 +1080,10 @@ async function newBuilds() {
 }
 
 if (!document.documentElement.hasAttribute("data-old")) {
+  remembered();
   translate();
   wire();
   clear();
-  boot();
+  boot(before.take);
   newBuilds();
 }

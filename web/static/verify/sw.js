@@ -1,5 +1,5 @@
 // Keeps the whole verifier on the device: it starts with the service dead and the network off. A new build is a new version: it
-// is downloaded whole or not at all, and takes over when no page of the old one is open.
+// is downloaded whole or not at all, and takes over when no page of the old one is open, or when the page that checks says so.
 
 const VERSION = "__ASSETS__"; // put in by the service: a hash over all assets
 const CACHE = `posvid-verify-${VERSION}`;
@@ -51,6 +51,10 @@ self.addEventListener("install", (e) => {
       }
     })(),
   );
+});
+
+self.addEventListener("message", (e) => {
+  if (e.data && e.data.type === "activate") self.skipWaiting();
 });
 
 self.addEventListener("activate", (e) => {
