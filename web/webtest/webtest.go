@@ -219,7 +219,7 @@ func (p *Page) Wait(what, expression string) {
 	deadline := time.Now().Add(Term)
 	for {
 		ctx, cancel := context.WithTimeout(p.ctx, Term)
-		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`(async () => !!(`+expression+`))()`, chromedp.EvalAwaitPromise))
+		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`(async () => !!(await (`+expression+`)))()`, chromedp.EvalAwaitPromise))
 		cancel()
 		if ok && err == nil {
 			return

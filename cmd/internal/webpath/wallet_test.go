@@ -87,6 +87,7 @@ func (p phone) Go(hash string) {
 func (p phone) enrol(body string, s slip) {
 	p.Go("add")
 	p.WaitVisible("#code")
+	p.Wait("the bodies of the service", fmt.Sprintf(`document.querySelector('#body option[value="%s"]')`, body))
 	p.Do(fmt.Sprintf("document.querySelector('#body').value = %q", body))
 	p.replace("#code", s.code)
 	p.Do(`(document.querySelector("#compared") || {}).checked = true`)
@@ -412,6 +413,7 @@ func TestWalletPage(t *testing.T) {
 		q.Accessible("stop")
 		q.Picture(root, "wallet-stop")
 		q.Allow("status of 4")
+		q.Wait("the bodies of the service", fmt.Sprintf(`document.querySelector('#stop-body option[value="%s"]')`, ministry))
 		q.Do(fmt.Sprintf("document.querySelector('#stop-body').value = %q", ministry))
 		q.replace("#stop-code", paper.code)
 		q.Click("form button[type=submit]")
