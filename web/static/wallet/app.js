@@ -1107,10 +1107,13 @@ function takeUpdate() {
 
 // ---------------------------------------------------------------- start
 
+/** Draws the page again once the wallet is open. Stopping needs no wallet: what is typed there is not to be lost. */
+const opened = () => route() !== "stop" && render();
+
 async function reopen() {
   try {
     await open();
-    render();
+    opened();
   } catch (e) {
     fail(e);
   }
@@ -1123,7 +1126,7 @@ function fail(e) {
   else if (name === "InvalidStateError" || name === "SecurityError" || name === "QuotaExceededError") app.damage = "private";
   else if (name === "TypeError" || name === "CompileError" || name === "RangeError") app.damage = "wasm";
   else app.damage = "data";
-  render();
+  opened();
 }
 
 async function boot() {
@@ -1133,7 +1136,7 @@ async function boot() {
     fail(e);
     return;
   }
-  render();
+  opened();
   if (navigator.storage && navigator.storage.persisted) {
     app.kept = await navigator.storage.persisted().catch(() => false);
     if (route() === "about") render();
