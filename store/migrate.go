@@ -18,6 +18,9 @@ var migrationFiles embed.FS
 //go:embed service/migrations/*.sql
 var serviceFiles embed.FS
 
+//go:embed ballots/migrations/*.sql
+var ballotFiles embed.FS
+
 // migration is one numbered schema step: "0001_core.sql" is version 1.
 type migration struct {
 	version int

@@ -33,6 +33,7 @@ import (
 	"github.com/posvid/posvid/service/checkpoints"
 	"github.com/posvid/posvid/service/diia"
 	"github.com/posvid/posvid/service/holder"
+	"github.com/posvid/posvid/service/offices"
 	"github.com/posvid/posvid/service/registrar"
 	"github.com/posvid/posvid/store"
 	"github.com/posvid/posvid/testvectors/gen/hrdata"
@@ -205,6 +206,7 @@ type host struct {
 	env     *cli.Env
 	bodies  []*hostBody
 	service *store.Service
+	ballots *store.Service // of anonymous surveys
 	trust   *hostTrust
 	server  *service.Server
 	log     *slog.Logger
@@ -249,7 +251,7 @@ func (f *serveFlags) open(ctx context.Context, env *cli.Env, address *net.TCPAdd
 	if h.trust, err = newHostTrust(env, h.bodies); err != nil {
 		return nil, err
 	}
-	if h.service, err = openServiceStore(env); err != nil {
+	if h.service, h.ballots, err = openServiceStores(env); err != nil {
 		return nil, err
 	}
 	h.server, err = service.New(service.Config{Origin: origin, Bodies: bodies, Trust: h.trust, Store: h.service, Assets: web.Assets, Log: h.log, Now: env.Now,
@@ -258,11 +260,11 @@ func (f *serveFlags) open(ctx context.Context, env *cli.Env, address *net.TCPAdd
 		return nil, err
 	}
 	h.server.Every("follow-trust", followTime, h.trust.follow)
-	return h, f.mount(h.server, env)
+	return h, f.mount(h.server, env, h.ballots)
 }
 
 // mount adds every part.
-func (f *serveFlags) mount(s *service.Server, env *cli.Env) error {
+func (f *serveFlags) mount(s *service.Server, env *cli.Env, ballots *store.Service) error {
 	if err := auth.Mount(s, f.auth); err != nil {
 		return err
 	}
@@ -275,7 +277,10 @@ func (f *serveFlags) mount(s *service.Server, env *cli.Env) error {
 	if err := diia.Mount(s); err != nil {
 		return err
 	}
-	return checkpoints.Mount(s, checkpoints.Config{Folder: env.Path("service", "checkpoints")})
+	if err := checkpoints.Mount(s, checkpoints.Config{Folder: env.Path("service", "checkpoints")}); err != nil {
+		return err
+	}
+	return offices.Mount(s, offices.Config{Store: s.Store.Office(), Ballots: ballots.Office()})
 }
 
 func (f *serveFlags) logLevel() slog.Level {
@@ -287,24 +292,38 @@ func (f *serveFlags) logLevel() slog.Level {
 
 // openServiceStore opens service/service.db, and makes it and its key at the first start.
 func openServiceStore(env *cli.Env) (*store.Service, error) {
+	sealer, err := serviceSealer(env)
+	if err != nil {
+		return nil, err
+	}
+	return store.OpenService(env.Path("service", "service.db"), store.Options{Sealer: sealer})
+}
+
+// openServiceStores opens service.db and ballots.db.
+func openServiceStores(env *cli.Env) (main, ballots *store.Service, err error) {
+	sealer, err := serviceSealer(env)
+	if err != nil {
+		return nil, nil, err
+	}
+	if main, err = store.OpenService(env.Path("service", "service.db"), store.Options{Sealer: sealer}); err != nil {
+		return nil, nil, err
+	}
+	if ballots, err = store.OpenBallots(env.Path("service", "ballots.db"), store.Options{Sealer: sealer}); err != nil {
+		return nil, nil, errors.Join(err, main.Close())
+	}
+	return main, ballots, nil
+}
+
+// serviceSealer opens the service's data key, and makes it at the first start.
+func serviceSealer(env *cli.Env) (*store.Sealer, error) {
 	if err := os.MkdirAll(env.Path("service", "keys"), 0o700); err != nil {
 		return nil, err
 	}
-	name := env.Path("service", "service.db")
 	key, err := serviceKey(env, env.Path("service", "keys", "data.age"))
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(name); errors.Is(err, os.ErrNotExist) {
-		if err := os.WriteFile(name, nil, 0o600); err != nil { // the store's own files take over its rights
-			return nil, err
-		}
-	}
-	sealer, err := store.NewSealer(key)
-	if err != nil {
-		return nil, err
-	}
-	return store.OpenService(name, store.Options{Sealer: sealer})
+	return store.NewSealer(key)
 }
 
 // newServiceKey makes the data key and seals it.
@@ -407,8 +426,10 @@ func (b *hostBody) keepOperatorKey(id int64, sealed []byte) error {
 // close closes every store.
 func (h *host) close() error {
 	var failed []error
-	if h.service != nil {
-		failed = append(failed, h.service.Close())
+	for _, s := range []*store.Service{h.service, h.ballots} {
+		if s != nil {
+			failed = append(failed, s.Close())
+		}
 	}
 	for _, b := range h.bodies {
 		failed = append(failed, b.store.Close())

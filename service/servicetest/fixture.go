@@ -178,6 +178,15 @@ func (f *fixture) openService(dir string) (*store.Service, error) {
 	return store.OpenService(filepath.Join(dir, "service.db"), store.Options{Sealer: sealer})
 }
 
+// openBallots opens the ballot box of a copy of the fixture.
+func (f *fixture) openBallots(dir string) (*store.Service, error) {
+	sealer, err := store.NewSealer(f.data)
+	if err != nil {
+		return nil, err
+	}
+	return store.OpenBallots(filepath.Join(dir, "ballots.db"), store.Options{Sealer: sealer})
+}
+
 // keep reads the finished folder into memory; nothing of it stays on the disk.
 func (f *fixture) keep() error {
 	f.files = fstest.MapFS{}

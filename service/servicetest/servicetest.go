@@ -94,6 +94,7 @@ type World struct {
 	Stranger  keys.VerifierPrivateKey    // keys that nobody admitted
 	Authority authority.BundlePrivateKey // bundle signer
 	URL       string                     // after Start
+	Ballots   *store.Service             // the ballot box of the office module
 	Logs      *Log
 
 	now        atomic.Int64 // nanoseconds
@@ -158,6 +159,10 @@ func New(t testing.TB, change ...func(*service.Config)) *World {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { database.Close() })
+	if w.Ballots, err = f.openBallots(dir); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.Ballots.Close() })
 	c := service.Config{Origin: "http://localhost", Bodies: []*service.Body{w.Ministry.Body, w.Council.Body}, Trust: w.Trust, Store: database, Assets: Assets(),
 		Log: slog.New(slog.NewJSONHandler(w.Logs, nil)), Now: w.Now, Limits: service.Limits{PerMinute: 1_000_000}}
 	for _, f := range change {

@@ -1,0 +1,57 @@
+// Package offices is the part of the web service for the office module (Дія.Офіс): it brings people and the state of their
+// service IDs into package office by value, and carries its pages, address books, calendars and mail.
+// docs/spec/office.md has the rules.
+package offices
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/posvid/posvid/office"
+	"github.com/posvid/posvid/service"
+)
+
+// Config is what the part needs beside the server.
+type Config struct {
+	Store   office.Store // the module's tables, in the service's own database
+	Ballots office.Store // the ballot box of anonymous surveys, a database of its own
+}
+
+// part is this part over one server.
+type part struct {
+	s *service.Server
+	c Config
+}
+
+// Mount adds the part's routes and jobs.
+func Mount(s *service.Server, c Config) error {
+	if c.Store == nil || c.Ballots == nil {
+		return errors.New("offices: want a store and a ballot box")
+	}
+	p := &part{s: s, c: c}
+	for _, mount := range []func() error{p.mountAccess, p.mountDirectory, p.mountSurveys, p.mountBallots, p.mountMail, p.mountPlanning, p.mountDAV} {
+		if err := mount(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// member is an official who asks, with the body he serves in.
+type member struct {
+	office.Member
+	body *service.Body
+}
+
+var errNoMember = service.Forbidden
+
+// member is the official behind a request: his service ID is valid at this moment. Error: service.Forbidden and the like.
+func (p *part) member(r *http.Request) (member, error) { return p.memberOf(r.Context()) }
+
+func (p *part) memberOf(ctx context.Context) (member, error) { return member{}, errNoMember }
+
+// seated looks a post up in its body's register and says who is in it and what his service ID is at this moment.
+func (p *part) seated(ctx context.Context, seat office.Seat) (office.Member, office.Status, error) {
+	return office.Member{}, office.StatusNone, errNoMember
+}

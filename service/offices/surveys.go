@@ -1,0 +1,3 @@
+package offices
+
+func (p *part) mountSurveys() error { return nil }

@@ -1,0 +1,1 @@
+-- App passwords and log-in by the phone's service ID.

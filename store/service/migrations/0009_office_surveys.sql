@@ -1,0 +1,1 @@
+-- Surveys: all but the ballots of anonymous ones.
