@@ -9,7 +9,7 @@ import (
 // Role is what an account may be in the service.
 type Role string
 
-// Roles. Registrar, Approver, BodyAdmin and Auditor are of one body; CheckpointOperator is of the body a checkpoint belongs to;
+// Roles. Registrar, Approver, BodyAdmin, Auditor and OfficeEditor are of one body; CheckpointOperator is of the body a checkpoint belongs to;
 // TrustOperator is of none; Holder is of one entitlement of one body.
 const (
 	Registrar          Role = "registrar"           // кадровик: staff files, slips, changes of state
@@ -17,13 +17,14 @@ const (
 	BodyAdmin          Role = "body-admin"          // accounts and checkpoints of the body
 	Auditor            Role = "auditor"             // reads everything of the body, changes nothing
 	CheckpointOperator Role = "checkpoint-operator" // checks people; a guard's account
+	OfficeEditor       Role = "office-editor"       // редактор Дія.Офісу: surveys and the staffing list of the body
 	TrustOperator      Role = "trust-operator"      // технічний адміністратор
 	Holder             Role = "holder"              // пред'явник, logged in
 )
 
 // Roles lists every role, in the order of people's menus.
 func Roles() []Role {
-	return []Role{Registrar, Approver, BodyAdmin, Auditor, CheckpointOperator, TrustOperator, Holder}
+	return []Role{Registrar, Approver, BodyAdmin, Auditor, CheckpointOperator, OfficeEditor, TrustOperator, Holder}
 }
 
 // Grant is one role of an account.
@@ -44,6 +45,7 @@ const (
 	Wallet        // a request signed by a holder key
 	Device        // a request signed by a verifier key of the installed bundle
 	System        // an outside system with an access token
+	Program       // an official's own program (address book, calendar) with an app password
 	kindsEnd      // number of kinds
 )
 
@@ -52,13 +54,13 @@ type Principal struct {
 	Kind         Kind
 	Account      int64     // of Account
 	Name         string    // shown to its owner; never logged
-	Grants       []Grant   // of Account
+	Grants       []Grant   // of Account; of Program the one Holder grant that its password is bound to
 	SecondFactor time.Time // when this session last proved a passkey; zero: never
 	Key          []byte    // Wallet: COSE_Key of the holder key; Device: of the verifier's signing key
 	Verifier     uint64    // Device: number in the bundle
 	System       string    // System: client id
-	Bodies       []string  // System, Device: ЄДРПОУ it is bound to
-	Scopes       []string  // System: what its token is for
+	Bodies       []string  // System, Device, Program: ЄДРПОУ it is bound to
+	Scopes       []string  // System: what its token is for; Program: its password
 }
 
 // Has tells whether the caller has a role in a body.
@@ -83,8 +85,8 @@ type Access struct {
 	Public       bool   // everybody, known or not
 	Roles        []Role // accounts with one of these roles: in the body of the path's {edrpou}, where it has one, else in any
 	SecondFactor bool   // and with a passkey proven within SecondFactorTerm
-	Kinds        []Kind // signed requests and tokens: Wallet, Device, System
-	Scope        string // what a System's token must be for
+	Kinds        []Kind // signed requests, tokens and app passwords: Wallet, Device, System, Program
+	Scope        string // what a System's token or a Program's password must be for
 }
 
 // allow decides. body is the path's {edrpou}, or empty. step tells that a fresh second factor would let the caller in.
@@ -103,8 +105,8 @@ func (a Access) allow(p Principal, body string, at time.Time) (ok, step bool) {
 				return true, false
 			}
 		}
-	case System:
-		return slices.Contains(a.Kinds, System) && slices.Contains(p.Scopes, a.Scope) && (body == "" || slices.Contains(p.Bodies, body)), false
+	case System, Program:
+		return slices.Contains(a.Kinds, p.Kind) && slices.Contains(p.Scopes, a.Scope) && (body == "" || slices.Contains(p.Bodies, body)), false
 	case Device:
 		return slices.Contains(a.Kinds, Device), false
 	case Wallet:

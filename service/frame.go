@@ -17,6 +17,7 @@ import (
 	"os"
 	"path"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -368,6 +369,9 @@ func (s *Server) serve(w *answer, r *http.Request, q *request, inner http.Handle
 	}
 	handler, pattern := s.mux.Handler(r)
 	q.route = pattern
+	if route := s.frame.byRoute[pattern]; route != nil && slices.Contains(route.Access.Kinds, Program) {
+		q.scheme = basicChallenge
+	}
 	if s.cheap(pattern) {
 		handler.ServeHTTP(w, r)
 		return

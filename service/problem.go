@@ -143,6 +143,9 @@ func (p *apiProblem) MarshalJSON() ([]byte, error) {
 	return json.Marshal(p.body(p.lang, p.request, p.fields))
 }
 
+// basicChallenge is the WWW-Authenticate of routes for programs with an app password (RFC 7617, Section 2).
+const basicChallenge = `Basic realm="Posvid", charset="UTF-8"`
+
 // challenge is WWW-Authenticate of a 401 (RFC 9110, Section 11.6.1; RFC 6750, Section 3).
 func challenge(authorization string) string {
 	if len(authorization) >= 7 && strings.EqualFold(authorization[:7], "bearer ") {

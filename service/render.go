@@ -53,6 +53,11 @@ func (v View) Date(t time.Time) string {
 	return locale.Moment(v.Lang, t)
 }
 
+// Under tells whether the page is at a path or below it.
+func (v View) Under(path string) bool {
+	return v.Path == path || strings.HasPrefix(v.Path, path+"/")
+}
+
 // Has tells whether the caller has a role: in the page's body, where it has one, else in any. The trust operator's counts everywhere.
 func (v View) Has(role string) bool {
 	for _, g := range v.User.Grants {

@@ -62,12 +62,15 @@ func (s *Server) start(w http.ResponseWriter, r *http.Request) error {
 		if p.Has(BodyAdmin, b.EDRPOU) {
 			v.Links = append(v.Links, StartLink{"/b/" + b.EDRPOU + "/accounts", "Адміністратор органу: " + b.Name, "Administrator of the body: " + b.NameEN})
 		}
+		if p.Has(OfficeEditor, b.EDRPOU) {
+			v.Links = append(v.Links, StartLink{"/b/" + b.EDRPOU + "/office/surveys", "Редактор Дія.Офісу: " + b.Name, "Office editor: " + b.NameEN})
+		}
 		if p.Has(CheckpointOperator, b.EDRPOU) {
 			v.Links = append(v.Links, StartLink{"/b/" + b.EDRPOU + "/shift", "Моя зміна: " + b.Name, "My shift: " + b.NameEN})
 		}
 	}
 	if slices.ContainsFunc(p.Grants, func(g Grant) bool { return g.Role == Holder }) {
-		v.Links = append(v.Links, StartLink{"/holder/", "Мої посвідчення", "My IDs"})
+		v.Links = append(v.Links, StartLink{"/holder/", "Мої посвідчення", "My IDs"}, StartLink{"/office/", "Дія.Офіс", "Дія.Офіс"})
 	}
 	if p.Has(TrustOperator, "") {
 		v.Links = append(v.Links, StartLink{"/operator/", "Технічний адміністратор", "Trust operator"})

@@ -116,6 +116,9 @@ func callers(w *servicetest.World, scope string) []caller {
 		caller{"system", service.Principal{Kind: service.System, System: "1", Bodies: []string{servicetest.MinistryEDRPOU}, Scopes: []string{scope}}},
 		caller{"system of another body", service.Principal{Kind: service.System, System: "1", Bodies: []string{servicetest.CouncilEDRPOU}, Scopes: []string{scope}}},
 		caller{"system without the scope", service.Principal{Kind: service.System, System: "1", Bodies: []string{servicetest.MinistryEDRPOU}, Scopes: []string{"nothing"}}},
+		caller{"program", service.Principal{Kind: service.Program, Bodies: []string{servicetest.MinistryEDRPOU}, Scopes: []string{scope}, Grants: w.Role(service.Holder, w.Ministry).Grants}},
+		caller{"program of another body", service.Principal{Kind: service.Program, Bodies: []string{servicetest.CouncilEDRPOU}, Scopes: []string{scope}, Grants: w.Role(service.Holder, w.Council).Grants}},
+		caller{"program for something else", service.Principal{Kind: service.Program, Bodies: []string{servicetest.MinistryEDRPOU}, Scopes: []string{"nothing"}, Grants: w.Role(service.Holder, w.Ministry).Grants}},
 		caller{"a kind that is none", service.Principal{Kind: 200, Grants: w.Role(service.Registrar, w.Ministry).Grants, Scopes: []string{scope}}},
 	)
 	return list
@@ -148,7 +151,7 @@ func declared(r service.Route, p service.Principal, at time.Time) (code string) 
 		if slices.Contains(a.Kinds, p.Kind) {
 			return ""
 		}
-	case service.System:
+	case service.System, service.Program:
 		if slices.Contains(a.Kinds, p.Kind) && slices.Contains(p.Scopes, a.Scope) && (!bound || slices.Contains(p.Bodies, servicetest.MinistryEDRPOU)) {
 			return ""
 		}
@@ -250,7 +253,7 @@ func TestAccessGolden(t *testing.T) {
 			text += " + 2FA"
 		}
 		for _, k := range a.Kinds {
-			name := map[service.Kind]string{service.Wallet: "wallet (signed)", service.Device: "device (signed)", service.System: "system with scope " + a.Scope}[k]
+			name := map[service.Kind]string{service.Wallet: "wallet (signed)", service.Device: "device (signed)", service.System: "system with scope " + a.Scope, service.Program: "program with an app password for " + a.Scope}[k]
 			text = strings.TrimPrefix(text+", "+name, ", ")
 		}
 		if text == "" {

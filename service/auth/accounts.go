@@ -19,7 +19,7 @@ import (
 const changesShown = 100
 
 // givenRoles are the roles that a body's administrator gives.
-var givenRoles = []service.Role{service.Registrar, service.Approver, service.BodyAdmin, service.Auditor, service.CheckpointOperator}
+var givenRoles = []service.Role{service.Registrar, service.Approver, service.BodyAdmin, service.Auditor, service.CheckpointOperator, service.OfficeEditor}
 
 func (p *part) mountAccounts() {
 	p.Page("GET /account", anybody(false), p.accountPage)

@@ -31,6 +31,7 @@ var roleNames = map[service.Role][2]string{
 	service.BodyAdmin:          {"Адміністратор органу", "Body administrator"},
 	service.Auditor:            {"Аудитор", "Auditor"},
 	service.CheckpointOperator: {"Оператор пункту пропуску", "Checkpoint operator"},
+	service.OfficeEditor:       {"Редактор Дія.Офісу", "Office editor"},
 	service.TrustOperator:      {"Технічний адміністратор", "Trust operator"},
 	service.Holder:             {"Пред'явник", "Holder"},
 }
@@ -59,7 +60,7 @@ func (p *part) devAccounts(ctx context.Context) ([]devAccount, error) {
 				}
 			}
 		}
-		for _, role := range []service.Role{service.BodyAdmin, service.Auditor, service.CheckpointOperator} {
+		for _, role := range []service.Role{service.BodyAdmin, service.Auditor, service.CheckpointOperator, service.OfficeEditor} {
 			list = add(list, service.Grant{Role: role, Body: b.EDRPOU}, b.Name, "")
 		}
 		people, err := b.Register.Standings(ctx, p.Now())

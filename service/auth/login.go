@@ -184,6 +184,11 @@ func home(grants []service.Grant) string {
 		}
 	}
 	for _, g := range grants {
+		if g.Role == service.OfficeEditor {
+			return "/b/" + g.Body + "/office/surveys"
+		}
+	}
+	for _, g := range grants {
 		switch g.Role {
 		case service.TrustOperator:
 			return "/operator/"

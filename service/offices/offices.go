@@ -4,9 +4,7 @@
 package offices
 
 import (
-	"context"
 	"errors"
-	"net/http"
 
 	"github.com/posvid/posvid/office"
 	"github.com/posvid/posvid/service"
@@ -36,22 +34,4 @@ func Mount(s *service.Server, c Config) error {
 		}
 	}
 	return nil
-}
-
-// member is an official who asks, with the body he serves in.
-type member struct {
-	office.Member
-	body *service.Body
-}
-
-var errNoMember = service.Forbidden
-
-// member is the official behind a request: his service ID is valid at this moment. Error: service.Forbidden and the like.
-func (p *part) member(r *http.Request) (member, error) { return p.memberOf(r.Context()) }
-
-func (p *part) memberOf(ctx context.Context) (member, error) { return member{}, errNoMember }
-
-// seated looks a post up in its body's register and says who is in it and what his service ID is at this moment.
-func (p *part) seated(ctx context.Context, seat office.Seat) (office.Member, office.Status, error) {
-	return office.Member{}, office.StatusNone, errNoMember
 }

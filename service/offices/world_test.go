@@ -1,6 +1,7 @@
 package offices
 
 import (
+	"encoding/json"
 	"testing"
 
 	"github.com/posvid/posvid/service"
@@ -16,4 +17,14 @@ func world(t *testing.T, change ...func(*service.Config)) *servicetest.World {
 	}
 	w.Start()
 	return w
+}
+
+// problemCode is the code of a problem that was answered.
+func problemCode(t *testing.T, body []byte) string {
+	t.Helper()
+	var p struct{ Code string }
+	if err := json.Unmarshal(body, &p); err != nil {
+		t.Fatalf("%v: %.200s, want a problem", err, body)
+	}
+	return p.Code
 }
