@@ -1,0 +1,392 @@
+package office
+
+import (
+	"bytes"
+	"context"
+	"math/bits"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+	"unicode"
+
+	"golang.org/x/text/collate"
+	"golang.org/x/text/language"
+	"golang.org/x/text/unicode/norm"
+)
+
+// Bounds of a search.
+const (
+	MaxQueryBytes = 200 // of Query.Text; what is longer is cut
+	maxQueryWords = 8
+)
+
+// Query is what to look for in the directory. The zero Query finds everybody who serves now.
+type Query struct {
+	Text          string    // parts of names, position and unit, in any order, Ukrainian or Latin; every one has to be found
+	Body          string    // ЄДРПОУ; empty: every body
+	Unit          string    // full name of a unit of Body, with the units below it; empty: any
+	Category      string    // "А", "Б", "В"; empty: any
+	At            time.Time // as the directory stood then; zero: now
+	Limit, Offset int       // Limit 0: only the total
+}
+
+// Result is a part of what a query found, in the order of the Ukrainian alphabet; those whose surname begins with a word of the
+// query come first.
+type Result struct {
+	Entries []Entry
+	Total   int
+}
+
+// Search finds entries.
+func (d *Directory) Search(ctx context.Context, q Query) (Result, error) {
+	if err := d.refresh(ctx); err != nil {
+		return Result{}, err
+	}
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	units := d.below(q.Body, q.Unit)
+	words := queryWords(q.Text)
+	hits := d.index.find(words)
+	at := unix(q.At)
+	var r Result
+	var later []int32 // whose surname does not begin so
+	take := func(doc *doc) {
+		if r.Total >= q.Offset && len(r.Entries) < q.Limit {
+			r.Entries = append(r.Entries, doc.seat.entry(doc.version))
+		}
+		r.Total++
+	}
+	for _, n := range d.index.order {
+		if hits != nil && !hits.has(n) {
+			continue
+		}
+		doc := &d.index.docs[n]
+		s, v := doc.seat, doc.version
+		switch {
+		case s == nil,
+			at == 0 && (s.left != 0 || v.until != 0),
+			at != 0 && !v.holds(at),
+			q.Body != "" && s.Body != q.Body,
+			q.Category != "" && v.category != q.Category,
+			units != nil && !units[v.unit]:
+			continue
+		}
+		if len(words) > 0 && !slices.ContainsFunc(words, doc.begins) {
+			later = append(later, n)
+			continue
+		}
+		take(doc)
+	}
+	for _, n := range later {
+		take(&d.index.docs[n])
+	}
+	return r, nil
+}
+
+// Everyone is the audience of a survey: everybody who serves now in a body (empty: in any), in a unit with the units below it,
+// of a category. It is in the order of the alphabet.
+func (d *Directory) Everyone(ctx context.Context, body, unit, category string) ([]Entry, error) {
+	r, err := d.Search(ctx, Query{Body: body, Unit: unit, Category: category, Limit: 1 << 30})
+	return r.Entries, err
+}
+
+// doc is one version of one seat in the index; a nil seat is one that is no more.
+type doc struct {
+	seat    *seatState
+	version *version
+	key     []byte // place in the alphabet
+	surname *text
+}
+
+func (d *doc) begins(w word) bool {
+	return strings.HasPrefix(d.surname.folded, w.text) || w.latin && strings.HasPrefix(d.surname.latin, w.text)
+}
+
+// text is a text that many entries share, with its words.
+type text struct {
+	s             string
+	words         []int32
+	folded, latin string // of the first word, for ranking
+	same          string // all words, for comparing
+}
+
+// index finds entries by parts of words. Every word that occurs is written once into one line of text, which is what a query runs
+// over; each knows in which entries it occurs. It is guarded by the directory's lock.
+type index struct {
+	docs   []doc
+	dead   int
+	order  []int32 // docs by key
+	texts  map[string]*text
+	word   map[string]int32
+	line   []byte    // words, each after a line end
+	starts []int     // where in line each begins
+	occurs [][]int32 // docs of each word
+	keys   *collate.Collator
+	buffer collate.Buffer
+}
+
+func newIndex() *index {
+	return &index{texts: map[string]*text{}, word: map[string]int32{}, keys: collate.New(language.Ukrainian, collate.IgnoreCase)}
+}
+
+// remove takes a seat out.
+func (x *index) remove(s *seatState) {
+	for _, n := range s.docs {
+		x.docs[n] = doc{}
+		x.dead++
+	}
+}
+
+// add puts seats in. When most of the index is of seats that are no more it is made anew.
+func (x *index) add(seats []*seatState) {
+	if x.dead > 1000 && x.dead > len(x.docs)/2 {
+		var all []*seatState
+		for i := range x.docs {
+			if s := x.docs[i].seat; s != nil && (len(all) == 0 || all[len(all)-1] != s) {
+				all = append(all, s)
+			}
+		}
+		*x = *newIndex()
+		seats = append(all, seats...)
+	}
+	var fresh []int32
+	for _, s := range seats {
+		s.docs = s.docs[:0]
+		for i := range s.versions {
+			v := &s.versions[i]
+			n := int32(len(x.docs))
+			f := &v.facts
+			surname := x.text(&f.surname, false, n)
+			for _, t := range []*string{&f.given, &f.patronymic, &f.position, &f.unit} {
+				x.text(t, false, n)
+			}
+			for _, t := range []*string{&f.surnameLatin, &f.givenLatin, &f.positionEN, &f.unitEN} {
+				x.text(t, true, n)
+			}
+			x.docs = append(x.docs, doc{seat: s, version: v, surname: surname, key: x.key(f)})
+			s.docs = append(s.docs, n)
+			fresh = append(fresh, n)
+		}
+	}
+	byKey := func(a, b int32) int { return bytes.Compare(x.docs[a].key, x.docs[b].key) }
+	slices.SortStableFunc(fresh, byKey)
+	merged := make([]int32, 0, len(x.order)+len(fresh))
+	i := 0
+	for _, n := range x.order {
+		if x.docs[n].seat == nil {
+			continue
+		}
+		for i < len(fresh) && byKey(fresh[i], n) < 0 {
+			merged = append(merged, fresh[i])
+			i++
+		}
+		merged = append(merged, n)
+	}
+	x.order = append(merged, fresh[i:]...)
+}
+
+// key is the place of a name in the Ukrainian alphabet; apostrophes and case do not count.
+func (x *index) key(f *facts) []byte {
+	var out []byte
+	for _, s := range []string{f.surname, f.given, f.patronymic} {
+		x.buffer.Reset()
+		out = append(out, x.keys.KeyFromString(&x.buffer, plain(s))...)
+		out = append(out, 0, 0)
+	}
+	return out
+}
+
+// text notes that a text stands in a doc; equal texts share their memory.
+func (x *index) text(s *string, latin bool, n int32) *text {
+	t := x.texts[*s]
+	if t == nil {
+		t = &text{s: strings.Clone(*s)}
+		all := words(t.s)
+		t.same = strings.Join(all, " ")
+		for i, w := range all {
+			forms := []string{skeleton(w)}
+			if !latin {
+				forms = []string{w, skeletonOf(w)}
+			}
+			if i == 0 && !latin {
+				t.folded, t.latin = forms[0], forms[1]
+			}
+			for _, form := range forms {
+				if form == "" {
+					continue
+				}
+				k, ok := x.word[form]
+				if !ok {
+					k = int32(len(x.starts))
+					x.word[form] = k
+					x.line = append(x.line, '\n')
+					x.starts = append(x.starts, len(x.line))
+					x.line = append(x.line, form...)
+					x.occurs = append(x.occurs, nil)
+				}
+				if !slices.Contains(t.words, k) {
+					t.words = append(t.words, k)
+				}
+			}
+		}
+		x.texts[t.s] = t
+	}
+	*s = t.s
+	for _, k := range t.words {
+		if o := x.occurs[k]; len(o) == 0 || o[len(o)-1] != n {
+			x.occurs[k] = append(o, n)
+		}
+	}
+	return t
+}
+
+// sameText is what two texts have in common that differ in case, apostrophes or spaces only.
+func (x *index) sameText(s string) string {
+	if t := x.texts[s]; t != nil {
+		return t.same
+	}
+	return strings.Join(words(s), " ")
+}
+
+// bitset is a set of docs.
+type bitset []uint64
+
+func (b bitset) has(n int32) bool { return b[n>>6]&(1<<(n&63)) != 0 }
+
+// find is the set of docs in which every word occurs; nil is all of them.
+func (x *index) find(words []word) bitset {
+	var all bitset
+	for _, w := range words {
+		hits := make(bitset, len(x.docs)>>6+1)
+		part := []byte(w.text)
+		for at := 0; ; {
+			i := bytes.Index(x.line[at:], part)
+			if i < 0 {
+				break
+			}
+			k := sort.SearchInts(x.starts, at+i+1) - 1
+			for _, n := range x.occurs[k] {
+				hits[n>>6] |= 1 << (n & 63)
+			}
+			if k+1 == len(x.starts) {
+				break
+			}
+			at = x.starts[k+1]
+		}
+		if all == nil {
+			all = hits
+			continue
+		}
+		left := 0
+		for i := range all {
+			all[i] &= hits[i]
+			left += bits.OnesCount64(all[i])
+		}
+		if left == 0 {
+			break
+		}
+	}
+	return all
+}
+
+// word is one word of a query.
+type word struct {
+	text  string
+	latin bool
+}
+
+// queryWords are the words that all have to be found.
+func queryWords(s string) []word {
+	if len(s) > MaxQueryBytes {
+		s = strings.ToValidUTF8(s[:MaxQueryBytes], "")
+	}
+	var out []word
+	for _, w := range words(s) {
+		latin := strings.ContainsFunc(w, isLatin)
+		if latin && strings.ContainsFunc(w, func(r rune) bool { return r >= 'а' && r <= 'ґ' }) { // typed with the wrong layout for a letter
+			w, latin = lookAlikes.Replace(w), false
+		}
+		if latin {
+			w = skeleton(w)
+		}
+		if w != "" {
+			out = append(out, word{w, latin})
+		}
+		if len(out) == maxQueryWords {
+			break
+		}
+	}
+	return out
+}
+
+func isLatin(r rune) bool { return r >= 'a' && r <= 'z' }
+
+// lookAlikes are the Latin letters that look like Ukrainian ones, in lower case.
+var lookAlikes = strings.NewReplacer("a", "а", "b", "в", "c", "с", "e", "е", "h", "н", "i", "і", "k", "к", "m", "м", "o", "о", "p", "р", "t", "т", "x", "х", "y", "у")
+
+const apostrophes = "'’ʼ‘`´ʹ′＇"
+
+// plain leaves apostrophes out.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune(apostrophes, r) {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// words are the words of a text as they are compared: in lower case, without apostrophes, ґ as г.
+func words(s string) []string {
+	s = strings.Map(func(r rune) rune {
+		if r = unicode.ToLower(r); r == 'ґ' {
+			return 'г'
+		}
+		return r
+	}, plain(norm.NFC.String(s)))
+	return strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+}
+
+// latinLetters is the table of КМУ 27.01.2010 №55; the second column stands at the start of a word.
+var latinLetters = map[rune][2]string{
+	'а': {"a", "a"}, 'б': {"b", "b"}, 'в': {"v", "v"}, 'г': {"h", "h"}, 'ґ': {"g", "g"}, 'д': {"d", "d"}, 'е': {"e", "e"}, 'є': {"ie", "ye"}, 'ж': {"zh", "zh"},
+	'з': {"z", "z"}, 'и': {"y", "y"}, 'і': {"i", "i"}, 'ї': {"i", "yi"}, 'й': {"i", "y"}, 'к': {"k", "k"}, 'л': {"l", "l"}, 'м': {"m", "m"}, 'н': {"n", "n"}, 'о': {"o", "o"},
+	'п': {"p", "p"}, 'р': {"r", "r"}, 'с': {"s", "s"}, 'т': {"t", "t"}, 'у': {"u", "u"}, 'ф': {"f", "f"}, 'х': {"kh", "kh"}, 'ц': {"ts", "ts"}, 'ч': {"ch", "ch"},
+	'ш': {"sh", "sh"}, 'щ': {"shch", "shch"}, 'ь': {"", ""}, 'ю': {"iu", "yu"}, 'я': {"ia", "ya"},
+}
+
+// latinOf writes a text in Latin letters by the table; every word begins with a capital where the source does.
+func latinOf(s string) string {
+	var b strings.Builder
+	before := ' '
+	for _, r := range plain(norm.NFC.String(s)) {
+		low := unicode.ToLower(r)
+		out, ok := latinLetters[low]
+		start := !unicode.IsLetter(before)
+		t := out[0]
+		switch {
+		case !ok:
+			t = string(r)
+		case start:
+			t = out[1]
+		case low == 'г' && unicode.ToLower(before) == 'з':
+			t = "gh" // зг is zgh, so that it differs from ж
+		}
+		if ok && low != r && t != "" {
+			t = strings.ToUpper(t[:1]) + t[1:]
+		}
+		b.WriteString(t)
+		before = r
+	}
+	return b.String()
+}
+
+// skeletonOf is a Ukrainian word, folded, as any Latin spelling of it is compared.
+func skeletonOf(w string) string { return skeleton(latinOf(w)) }
+
+// skeleton makes the letters one that spellings of one name differ in: y and j are i, g and gh are h, w is v, x is ks. It goes
+// letter by letter, so that a part of a word gives a part of its skeleton.
+func skeleton(w string) string { return skeletons.Replace(w) }
+
+var skeletons = strings.NewReplacer("gh", "h", "hg", "h", "hh", "h", "y", "i", "j", "i", "g", "h", "w", "v", "x", "ks")
