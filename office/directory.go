@@ -560,6 +560,12 @@ func (d *Directory) Body(ctx context.Context, edrpou string) (BodyEntry, error) 
 	return b, nil
 }
 
+// Seq is the number of the newest change in a body. Error: ErrNotFound.
+func (d *Directory) Seq(ctx context.Context, body string) (int64, error) {
+	b, err := d.Body(ctx, body)
+	return b.Seq, err
+}
+
 // Changes lists the seats of a body that changed after a number, in the order of their numbers: those that are there, and the
 // UIDs of those that are gone. seq is the number to ask with next: the body's own Seq when nothing was left out, else the last
 // one of what is answered (at most limit seats; 0: all). after 0 asks for everybody and names nobody who is gone.

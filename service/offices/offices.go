@@ -20,6 +20,9 @@ type Config struct {
 type part struct {
 	s *service.Server
 	c Config
+
+	directory *office.Directory
+	bodies    filled
 }
 
 // Mount adds the part's routes and jobs.
