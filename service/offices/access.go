@@ -42,7 +42,11 @@ var (
 // keySeat is where a session keeps the post that was chosen of several: the text of a Seat.
 const keySeat = "office.seat"
 
-func (p *part) mountAccess() error { return nil }
+func (p *part) mountAccess() error {
+	p.mountApps()
+	p.mountHome()
+	return nil
+}
 
 // member is an official who asks, with the body he serves in.
 type member struct {
@@ -108,12 +112,19 @@ func (p *part) validSeats(ctx context.Context, who service.Principal) ([]member,
 // seated looks a post up in its body's register and says who is in it and what his service ID is at this moment. Whoever has
 // left has StatusNone. Error: office.ErrNotFound for a post that there never was.
 func (p *part) seated(ctx context.Context, seat office.Seat) (office.Member, office.Status, error) {
+	post, ids, err := p.post(ctx, seat)
+	if err != nil {
+		return office.Member{}, office.StatusNone, err
+	}
+	return memberIn(seat, &post), statusIn(&post, ids, p.s.Now()), nil
+}
+
+// post reads a post and its IDs from its body's register, at one moment. Error: office.ErrNotFound.
+func (p *part) post(ctx context.Context, seat office.Seat) (post issuer.PostRow, ids []issuer.ID, err error) {
 	body, err := p.s.Body(seat.Body)
 	if err != nil {
-		return office.Member{}, office.StatusNone, fmt.Errorf("%w: body of a seat", office.ErrNotFound)
+		return post, nil, fmt.Errorf("%w: body of a seat", office.ErrNotFound)
 	}
-	var post issuer.PostRow
-	var ids []issuer.ID
 	err = body.Store.View(ctx, func(tx issuer.Tx) (err error) {
 		if post, err = tx.Post(seat.Post); err != nil {
 			return err
@@ -122,12 +133,9 @@ func (p *part) seated(ctx context.Context, seat office.Seat) (office.Member, off
 		return err
 	})
 	if errors.Is(err, store.ErrNotFound) {
-		return office.Member{}, office.StatusNone, fmt.Errorf("%w: post of a seat", office.ErrNotFound)
+		err = fmt.Errorf("%w: post of a seat", office.ErrNotFound)
 	}
-	if err != nil {
-		return office.Member{}, office.StatusNone, err
-	}
-	return memberIn(seat, &post), statusIn(&post, ids, p.s.Now()), nil
+	return post, ids, err
 }
 
 // memberIn is what the module may know of a post's person.
@@ -161,4 +169,12 @@ func statusIn(post *issuer.PostRow, ids []issuer.ID, at time.Time) office.Status
 		status = office.StatusSuspended
 	}
 	return status
+}
+
+// BodyName is the name of the member's body in a language.
+func (m member) BodyName(lang string) string {
+	if lang == "en" && m.body.NameEN != "" {
+		return m.body.NameEN
+	}
+	return m.body.Name
 }

@@ -23,6 +23,10 @@ type part struct {
 
 	directory *office.Directory
 	bodies    filled
+
+	passwords *office.AppPasswords
+	appTries  triesBySource
+	home      []homeFunc // what the pieces add to the first page
 }
 
 // Mount adds the part's routes and jobs.

@@ -2,6 +2,9 @@ package offices
 
 import (
 	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/posvid/posvid/service"
@@ -27,4 +30,10 @@ func problemCode(t *testing.T, body []byte) string {
 		t.Fatalf("%v: %.200s, want a problem", err, body)
 	}
 	return p.Code
+}
+
+// post sends a form as a browser does.
+func post(w *servicetest.World, c *http.Client, path string, form url.Values) (int, http.Header, []byte) {
+	w.T.Helper()
+	return w.Do(c, "POST", path, strings.NewReader(form.Encode()), "Content-Type", "application/x-www-form-urlencoded")
 }
