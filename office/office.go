@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 )
 
 // Errors that a Store answers with, wrapped.
@@ -90,6 +91,17 @@ type Seat struct {
 
 // String is the seat as the module's tables and addresses write it: "99000011-17".
 func (s Seat) String() string { return s.Body + "-" + strconv.FormatInt(s.Post, 10) }
+
+// ParseSeat reads what String writes.
+func ParseSeat(text string) (Seat, error) {
+	body, post, ok := strings.Cut(text, "-")
+	n, err := strconv.ParseInt(post, 10, 64)
+	s := Seat{Body: body, Post: n}
+	if !ok || err != nil || n < 1 || len(body) != 8 || strings.Trim(body, "0123456789") != "" || s.String() != text {
+		return Seat{}, errors.New("office: seat: want eight digits, a hyphen and a number from 1")
+	}
+	return s, nil
+}
 
 // Member is an official with a valid service ID who uses the module, as the service knows him at this moment.
 type Member struct {
