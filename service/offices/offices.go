@@ -23,6 +23,7 @@ type part struct {
 
 	directory *office.Directory
 	bodies    filled
+	planner   *office.Planner
 
 	passwords *office.AppPasswords
 	appTries  triesBySource
