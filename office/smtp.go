@@ -1,0 +1,374 @@
+package office
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/emersion/go-sasl"
+	"github.com/emersion/go-smtp"
+)
+
+// Bounds of the gate.
+const (
+	gateConnections = 128              // at once
+	gatePerSource   = 16               // of one IPv4 address or IPv6 /64
+	gateTries       = 3                // of a password on one connection
+	gateMemory      = 256 << 20        // bytes of messages that are being read, of all connections together
+	gateSigners     = 2                // messages made and signed at once
+	gateIdle        = 60 * time.Second // between commands
+	gateData        = 5 * time.Minute  // for a message to come
+	gateWhole       = 30 * time.Minute // of a connection, whatever happens
+	gateLine        = 2048             // bytes of a line
+)
+
+// GateConfig is what the submission server is made of.
+type GateConfig struct {
+	Domain string      // name of this server, as it greets
+	TLS    *tls.Config // must be given: passwords never go in clear
+}
+
+// GateJoin is what the gate asks others about.
+type GateJoin struct {
+	Mail *Mail
+	// Login knows a person by an app password for mail. source is the network that the connection comes from, for counting tries.
+	// Every error refuses alike.
+	Login func(ctx context.Context, user, password, source string) (Member, error)
+	Now   func() time.Time
+	Count func(answer string) // optional: counts a message by its answer, a headerWord of a fixed set
+	Fault func(err error)     // optional: hears of faults inside
+}
+
+// Gate is the submission server (RFC 6409): SMTP with STARTTLS, or TLS from the first byte (RFC 8314).
+type Gate struct {
+	join   GateJoin
+	server *smtp.Server
+	config *tls.Config
+
+	memory  atomic.Int64
+	signing chan struct{}
+	mu      sync.Mutex
+	from    map[string]int // connections by source
+	total   int
+}
+
+// NewGate makes a gate that knows nobody until it is joined.
+func NewGate(c GateConfig) (*Gate, error) {
+	if c.TLS == nil || c.Domain == "" {
+		return nil, errors.New("office: mail: the gate wants a name and a certificate")
+	}
+	g := &Gate{config: c.TLS, signing: make(chan struct{}, gateSigners), from: map[string]int{}}
+	s := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
+		return &gateSession{gate: g, conn: c, source: sourceOf(c.Conn().RemoteAddr())}, nil
+	}))
+	s.Domain, s.TLSConfig, s.MaxRecipients, s.MaxMessageBytes, s.MaxLineLength = c.Domain, c.TLS, MaxRecipients, MaxMessage, gateLine
+	s.ReadTimeout, s.WriteTimeout = gateIdle, gateIdle
+	s.ErrorLog = log.New(io.Discard, "", 0) // its lines name addresses of people
+	g.server = s
+	return g, nil
+}
+
+// Join gives the gate those it asks; it is called once, before Serve.
+func (g *Gate) Join(j GateJoin) error {
+	if j.Mail == nil || j.Login == nil || j.Now == nil {
+		return errors.New("office: mail: the gate wants mail, log-in and a clock")
+	}
+	if j.Count == nil {
+		j.Count = func(string) {}
+	}
+	if j.Fault == nil {
+		j.Fault = func(error) {}
+	}
+	g.join = j
+	return nil
+}
+
+// Serve answers on a listener that begins in clear and takes STARTTLS. It ends when the gate is shut down.
+func (g *Gate) Serve(l net.Listener) error {
+	return g.server.Serve(&gateListener{Listener: l, gate: g})
+}
+
+// ServeTLS answers on a listener that begins with TLS.
+func (g *Gate) ServeTLS(l net.Listener) error {
+	return g.server.Serve(tls.NewListener(&gateListener{Listener: l, gate: g}, g.config))
+}
+
+// Shutdown takes no more connections, and waits for those there are until ctx ends; then it cuts them.
+func (g *Gate) Shutdown(ctx context.Context) error {
+	err := g.server.Shutdown(ctx)
+	if errors.Is(err, smtp.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// gateListener bounds connections: of all and of one source.
+type gateListener struct {
+	net.Listener
+	gate *Gate
+}
+
+// Accept implements net.Listener.
+func (l *gateListener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		source, g := sourceOf(c.RemoteAddr()), l.gate
+		g.mu.Lock()
+		full := g.total >= gateConnections || g.from[source] >= gatePerSource
+		if !full {
+			g.total++
+			g.from[source]++
+		}
+		g.mu.Unlock()
+		if full {
+			c.SetWriteDeadline(time.Now().Add(time.Second))
+			io.WriteString(c, "421 4.3.2 too many connections, try again later\r\n")
+			c.Close()
+			continue
+		}
+		end := time.AfterFunc(gateWhole, func() { c.Close() })
+		return &gateConn{Conn: c, done: sync.OnceFunc(func() {
+			end.Stop()
+			g.mu.Lock()
+			defer g.mu.Unlock()
+			g.total--
+			if g.from[source]--; g.from[source] <= 0 {
+				delete(g.from, source)
+			}
+		})}, nil
+	}
+}
+
+type gateConn struct {
+	net.Conn
+	done func()
+}
+
+// Close implements net.Conn.
+func (c *gateConn) Close() error {
+	defer c.done()
+	return c.Conn.Close()
+}
+
+// sourceOf is the network of an address: IPv4 or IPv6 /64.
+func sourceOf(a net.Addr) string {
+	ap, err := netip.ParseAddrPort(a.String())
+	if err != nil {
+		return ""
+	}
+	ip := ap.Addr().Unmap()
+	if ip.Is4() {
+		return ip.String()
+	}
+	p, err := ip.Prefix(64)
+	if err != nil {
+		return ""
+	}
+	return p.String()
+}
+
+// gateSession is one connection after its greeting; after STARTTLS there is a new one. The library may call Reset while Data runs.
+type gateSession struct {
+	gate   *Gate
+	conn   *smtp.Conn
+	source string
+
+	mu    sync.Mutex
+	known bool
+	seat  Seat
+	tries int
+	from  string
+	to    []string
+}
+
+// reply is a refusal as the mail program gets it: its name, the cause, and where it is explained.
+func (s *gateSession) reply(err error) error {
+	if err == nil {
+		return nil
+	}
+	var r *MailRefusal
+	if !errors.As(err, &r) {
+		s.gate.join.Fault(err)
+		s.gate.join.Count("fault")
+		return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "something broke in the gate, try again later [internal]"}
+	}
+	s.gate.join.Count(r.Code)
+	text := strings.TrimSuffix(r.EN, ".")
+	if r.detail != "" {
+		text += " (" + r.detail + ")"
+	}
+	return &smtp.SMTPError{Code: r.SMTP, EnhancedCode: r.Enhanced, Message: text + ". " + r.NextEN + " [" + r.Code + "] " +
+		s.gate.join.Mail.c.Origin + "/office/mail#" + r.Code}
+}
+
+// AuthMechanisms implements smtp.AuthSession.
+func (s *gateSession) AuthMechanisms() []string { return []string{sasl.Plain, sasl.Login} }
+
+// Auth implements smtp.AuthSession.
+func (s *gateSession) Auth(mechanism string) (sasl.Server, error) {
+	switch mechanism {
+	case sasl.Plain:
+		return sasl.NewPlainServer(func(identity, user, password string) error {
+			if identity != "" && identity != user { // nobody acts for somebody else
+				return s.reply(MailLogin)
+			}
+			return s.login(user, password)
+		}), nil
+	case sasl.Login:
+		return &loginServer{check: s.login}, nil
+	}
+	return nil, smtp.ErrAuthUnknownMechanism
+}
+
+func (s *gateSession) login(user, password string) error {
+	s.mu.Lock()
+	s.tries++
+	tries := s.tries
+	s.mu.Unlock()
+	if tries > gateTries {
+		s.conn.Conn().Close()
+		return s.reply(MailLogin)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), gateIdle)
+	defer cancel()
+	who, err := s.gate.join.Login(ctx, user, password, s.source)
+	if err != nil {
+		return s.reply(MailLogin)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known, s.seat = true, who.Seat
+	return nil
+}
+
+// loginServer is the LOGIN mechanism (draft-murchison-sasl-login), which Outlook uses.
+type loginServer struct {
+	check func(user, password string) error
+	step  int
+	user  string
+}
+
+// Next implements sasl.Server.
+func (l *loginServer) Next(response []byte) (challenge []byte, done bool, err error) {
+	if l.step == 0 && response == nil {
+		l.step = 1
+		return []byte("Username:"), false, nil
+	}
+	switch l.step {
+	case 0, 1:
+		l.user, l.step = string(response), 2
+		return []byte("Password:"), false, nil
+	case 2:
+		l.step = 3
+		return nil, true, l.check(l.user, string(response))
+	}
+	return nil, false, smtp.ErrAuthFailed
+}
+
+// Mail implements smtp.Session: the post's person and his service ID are looked at, at this moment.
+func (s *gateSession) Mail(from string, _ *smtp.MailOptions) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.known {
+		if _, ok := s.conn.TLSConnectionState(); !ok {
+			return s.reply(MailTLS)
+		}
+		return s.reply(MailLogin.because("log in first"))
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), gateIdle)
+	defer cancel()
+	if _, err := s.gate.join.Mail.MaySend(ctx, s.seat, from); err != nil {
+		return s.reply(err)
+	}
+	s.from, s.to = from, nil
+	return nil
+}
+
+// Rcpt implements smtp.Session.
+func (s *gateSession) Rcpt(to string, _ *smtp.RcptOptions) error {
+	if _, ok := mailAddress(to); !ok {
+		return s.reply(MailAddress)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.to = append(s.to, to)
+	return nil
+}
+
+// Data implements smtp.Session: a message is answered with success only when it lies in the queue, on the disk.
+func (s *gateSession) Data(r io.Reader) error {
+	s.mu.Lock()
+	known, seat, e := s.known, s.seat, Envelope{From: s.from, To: s.to}
+	s.mu.Unlock()
+	if !known {
+		return s.reply(MailLogin)
+	}
+	s.conn.Conn().SetReadDeadline(time.Now().Add(gateData))
+	raw, release, err := s.gate.read(r)
+	defer release()
+	if err != nil {
+		return s.reply(err)
+	}
+	s.gate.signing <- struct{}{}
+	defer func() { <-s.gate.signing }()
+	ctx, cancel := context.WithTimeout(context.Background(), gateIdle)
+	defer cancel()
+	if _, err := s.gate.join.Mail.Submit(ctx, seat, e, raw, s.gate.join.Now()); err != nil {
+		return s.reply(err)
+	}
+	s.gate.join.Count("queued")
+	return nil
+}
+
+// read reads a message within the bounds of memory. release gives the memory back.
+func (g *Gate) read(r io.Reader) (raw []byte, release func(), err error) {
+	var held int64
+	release = func() { g.memory.Add(-held) }
+	var b bytes.Buffer
+	chunk := make([]byte, 64<<10)
+	for {
+		n, err := r.Read(chunk)
+		if n > 0 {
+			held += int64(n)
+			if g.memory.Add(int64(n)) > gateMemory {
+				return nil, release, MailBusy
+			}
+			if held > MaxMessage {
+				return nil, release, MailTooLarge
+			}
+			b.Write(chunk[:n])
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return b.Bytes(), release, nil
+		case errors.Is(err, smtp.ErrDataTooLarge):
+			return nil, release, MailTooLarge
+		case errors.Is(err, smtp.ErrTooLongLine):
+			return nil, release, MailMalformed.because("a line is too long")
+		case err != nil:
+			return nil, release, MailBusy.because("the message did not come whole")
+		}
+	}
+}
+
+// Reset implements smtp.Session.
+func (s *gateSession) Reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.from, s.to = "", nil
+}
+
+// Logout implements smtp.Session.
+func (s *gateSession) Logout() error { return nil }
