@@ -23,15 +23,15 @@ import (
 const (
 	MaxMessage      = 25 << 20  // bytes of a message as a client sends it
 	MaxRecipients   = 100       // of one message
-	maxHeader       = 256 << 10 // bytes of a header section
-	maxFields       = 500       // of one header section
+	maxHeaderBytes  = 256 << 10 // bytes of a header section
+	maxHeaderFields = 500       // of one header section
 	maxHeaderNames  = 1000      // addresses in one field
 	maxReferences   = 50        // message ids kept of References
-	maxDepth        = 20        // of parts in parts
-	maxParts        = 1000      // of one message that has to be re-encoded
-	maxLine         = 998       // bytes of a line (RFC 5322, Section 2.1.1)
-	maxAddress      = 254       // bytes of an address (RFC 5321, Section 4.5.3.1.3)
-	maxLocal        = 64        // bytes of its local part (RFC 5321, Section 4.5.3.1.1)
+	maxPartDepth    = 20        // of parts in parts
+	maxMailParts    = 1000      // of one message that has to be re-encoded
+	maxHeaderLine   = 998       // bytes of a line (RFC 5322, Section 2.1.1)
+	maxMailAddress  = 254       // bytes of an address (RFC 5321, Section 4.5.3.1.3)
+	maxLocalPart    = 64        // bytes of its local part (RFC 5321, Section 4.5.3.1.1)
 	maxUnstructured = 10 << 10  // bytes of a mailSubject and the like
 	clockTolerance  = 24 * time.Hour
 )
@@ -57,7 +57,7 @@ func (h *headerWriter) add(name string, words ...headerWord) error {
 	line := len(name) + 1
 	h.WriteString(name + ":")
 	for _, w := range words {
-		if w == "" || len(w) > maxLine-len(name)-2 || strings.ContainsFunc(string(w), func(r rune) bool { return r < ' ' || r > '~' }) {
+		if w == "" || len(w) > maxHeaderLine-len(name)-2 || strings.ContainsFunc(string(w), func(r rune) bool { return r < ' ' || r > '~' }) {
 			return errHeaderWord
 		}
 		if line+1+len(w) > 76 && line > len(name)+1 {
@@ -153,7 +153,7 @@ const atomText = "!#$%&'*+-/=?^_`{|}~"
 // mailAddress reads an address in its plain form: ASCII, no quotes, no comments, no literal. The domain comes out in lower case.
 func mailAddress(s string) (string, bool) {
 	local, domain, ok := strings.Cut(s, "@")
-	if !ok || len(s) > maxAddress || local == "" || len(local) > maxLocal {
+	if !ok || len(s) > maxMailAddress || local == "" || len(local) > maxLocalPart {
 		return "", false
 	}
 	for atom := range strings.SplitSeq(local, ".") {
@@ -208,7 +208,7 @@ func splitHeader(entity []byte) (fields []headerField, body []byte, err error) {
 	case i >= 0:
 		head, body = entity[:i+2], entity[i+4:]
 	}
-	if len(head) > maxHeader {
+	if len(head) > maxHeaderBytes {
 		return nil, nil, MailMalformed.because("header section is too long")
 	}
 	for line := range bytes.SplitSeq(bytes.TrimSuffix(head, []byte("\r\n")), []byte("\r\n")) {
@@ -226,7 +226,7 @@ func splitHeader(entity []byte) (fields []headerField, body []byte, err error) {
 		if !ok || name == "" || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }) {
 			return nil, nil, MailMalformed.because("header has a line that is no field")
 		}
-		if len(fields) == maxFields {
+		if len(fields) == maxHeaderFields {
 			return nil, nil, MailMalformed.because("header has too many fields")
 		}
 		fields = append(fields, headerField{strings.ToLower(name), value})
@@ -548,7 +548,7 @@ func (p *mailPart) composite() bool {
 // with "From ", which some mailboxes change (RFC 8551, Section 3.1.3).
 func survivesRelays(body []byte) bool {
 	for line := range bytes.SplitSeq(body, []byte("\r\n")) {
-		if len(line) > maxLine || bytes.HasPrefix(line, []byte("From ")) || bytes.ContainsFunc(line, func(r rune) bool { return r == 0 || r == '\r' || r == '\n' || r > 0x7f }) {
+		if len(line) > maxHeaderLine || bytes.HasPrefix(line, []byte("From ")) || bytes.ContainsFunc(line, func(r rune) bool { return r == 0 || r == '\r' || r == '\n' || r > 0x7f }) {
 			return false
 		}
 	}
@@ -558,7 +558,7 @@ func survivesRelays(body []byte) bool {
 // sevenBit makes an entity what no relay has a reason to change. What already is stays byte for byte. Errors: MailMalformed, MailSigned.
 func (p *mailPart) sevenBit(depth int, parts *int) error {
 	*parts++
-	if depth > maxDepth || *parts > maxParts {
+	if depth > maxPartDepth || *parts > maxMailParts {
 		return MailMalformed.because("too many parts")
 	}
 	if survivesRelays(p.body) {

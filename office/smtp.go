@@ -40,9 +40,9 @@ type GateConfig struct {
 // GateJoin is what the gate asks others about.
 type GateJoin struct {
 	Mail *Mail
-	// Login knows a person by an app password for mail. source is the network that the connection comes from, for counting tries.
+	// Login knows a person by an app password for mail. source is where the connection comes from, for counting tries.
 	// Every error refuses alike.
-	Login func(ctx context.Context, user, password, source string) (Member, error)
+	Login func(ctx context.Context, user, password string, source netip.Addr) (Member, error)
 	Now   func() time.Time
 	Count func(answer string) // optional: counts a message by its answer, a headerWord of a fixed set
 	Fault func(err error)     // optional: hears of faults inside
@@ -57,7 +57,7 @@ type Gate struct {
 	memory  atomic.Int64
 	signing chan struct{}
 	mu      sync.Mutex
-	from    map[string]int // connections by source
+	from    map[netip.Prefix]int // connections by source
 	total   int
 }
 
@@ -66,9 +66,9 @@ func NewGate(c GateConfig) (*Gate, error) {
 	if c.TLS == nil || c.Domain == "" {
 		return nil, errors.New("office: mail: the gate wants a name and a certificate")
 	}
-	g := &Gate{config: c.TLS, signing: make(chan struct{}, gateSigners), from: map[string]int{}}
+	g := &Gate{config: c.TLS, signing: make(chan struct{}, gateSigners), from: map[netip.Prefix]int{}}
 	s := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
-		return &gateSession{gate: g, conn: c, source: sourceOf(c.Conn().RemoteAddr())}, nil
+		return &gateSession{gate: g, conn: c, source: addrOf(c.Conn().RemoteAddr())}, nil
 	}))
 	s.Domain, s.TLSConfig, s.MaxRecipients, s.MaxMessageBytes, s.MaxLineLength = c.Domain, c.TLS, MaxRecipients, MaxMessage, gateLine
 	s.ReadTimeout, s.WriteTimeout = gateIdle, gateIdle
@@ -162,28 +162,31 @@ func (c *gateConn) Close() error {
 	return c.Conn.Close()
 }
 
-// sourceOf is the network of an address: IPv4 or IPv6 /64.
-func sourceOf(a net.Addr) string {
+// addrOf is the address that a connection comes from; the zero Addr when it has none.
+func addrOf(a net.Addr) netip.Addr {
 	ap, err := netip.ParseAddrPort(a.String())
 	if err != nil {
-		return ""
+		return netip.Addr{}
 	}
-	ip := ap.Addr().Unmap()
+	return ap.Addr().Unmap()
+}
+
+// sourceOf is its network: IPv4 or IPv6 /64.
+func sourceOf(a net.Addr) netip.Prefix {
+	ip := addrOf(a)
+	bits := 64
 	if ip.Is4() {
-		return ip.String()
+		bits = 32
 	}
-	p, err := ip.Prefix(64)
-	if err != nil {
-		return ""
-	}
-	return p.String()
+	p, _ := ip.Prefix(bits) // the zero Prefix for no address
+	return p
 }
 
 // gateSession is one connection after its greeting; after STARTTLS there is a new one. The library may call Reset while Data runs.
 type gateSession struct {
 	gate   *Gate
 	conn   *smtp.Conn
-	source string
+	source netip.Addr
 
 	mu    sync.Mutex
 	known bool

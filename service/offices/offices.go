@@ -14,6 +14,9 @@ import (
 type Config struct {
 	Store   office.Store // the module's tables, in the service's own database
 	Ballots office.Store // the ballot box of anonymous surveys, a database of its own
+
+	Gate     *office.Gate // optional: the mail gate, which Mount joins to the module; who serves it is up to the caller
+	GatePort string       // port of the gate, as the page tells people; empty when it is not known
 }
 
 // part is this part over one server.
@@ -24,6 +27,9 @@ type part struct {
 	directory *office.Directory
 	bodies    filled
 	planner   *office.Planner
+
+	mail   *office.Mail
+	mailer office.Mailer // letters that the service itself writes
 
 	passwords *office.AppPasswords
 	appTries  triesBySource
