@@ -16,8 +16,8 @@ import (
 
 // Bounds of one sender, so that a stolen password does little harm.
 const (
-	maxPerHour = 300   // recipients of one post in an hour
-	maxPerDay  = 2_000 // and in a day
+	maxMailPerHour = 300   // recipients of one post in an hour
+	maxMailPerDay  = 2_000 // and in a day
 )
 
 // MailRefusal is why the gate refuses: one name, one cause, one next step.
@@ -468,7 +468,7 @@ func withinMailLimits(tx Tx, seat string, more int, at time.Time) error {
 	for _, l := range []struct {
 		within time.Duration
 		most   int
-	}{{time.Hour, maxPerHour}, {24 * time.Hour, maxPerDay}} {
+	}{{time.Hour, maxMailPerHour}, {24 * time.Hour, maxMailPerDay}} {
 		var n int
 		if err := tx.Row(`SELECT count(*) FROM office_mail_messages m JOIN office_mail_recipients r ON r.message = m.id WHERE m.seat = $1 AND m.queued > $2`,
 			[]any{seat, at.Add(-l.within).UnixMilli()}, &n); err != nil {

@@ -350,7 +350,7 @@ func (m *Mail) EndLeft(ctx context.Context, at time.Time) (ended int, err error)
 		return 0, err
 	}
 	for _, text := range seats {
-		seat, err := parseSeat(text)
+		seat, err := ParseSeat(text)
 		if err != nil {
 			return ended, err
 		}
@@ -367,16 +367,6 @@ func (m *Mail) EndLeft(ctx context.Context, at time.Time) (ended int, err error)
 		ended++
 	}
 	return ended, nil
-}
-
-// parseSeat reads what Seat.String wrote.
-func parseSeat(s string) (Seat, error) {
-	body, post, _ := strings.Cut(s, "-")
-	n, err := strconv.ParseInt(post, 10, 64)
-	if err != nil || n < 1 {
-		return Seat{}, fmt.Errorf("office: seat %q", s)
-	}
-	return Seat{body, n}, nil
 }
 
 // RevocationList is the list of an authority (RFC 5280, Section 5): certificates that were ended and not only superseded. It is
