@@ -40,6 +40,16 @@ func (s officeStore) View(ctx context.Context, f func(office.Tx) error) error {
 
 func (s officeStore) MAC(label string, data []byte) ([32]byte, error) { return s.v.MAC(label, data) }
 
+// Rewrite writes the whole file anew in the order of its keys and empties its log, so that neither tells in which order rows were
+// written, nor keeps what was deleted. Readers and writers wait meanwhile. Errors are those of Update.
+func (s officeStore) Rewrite(ctx context.Context) error { return officeError(s.v.s.rewrite(ctx)) }
+
+// Checkpoint empties the log into the file, so that what was deleted does not stay in it. Errors are those of Update; ErrBusy while
+// readers hold the log.
+func (s officeStore) Checkpoint(ctx context.Context) error {
+	return officeError(s.v.s.withWriter(ctx, "checkpoint", func(c *conn) error { return truncateLog(c) }))
+}
+
 // officeTx gives the module its own errors.
 type officeTx struct{ x *ServiceTx }
 

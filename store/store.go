@@ -317,6 +317,51 @@ func (s *Store) Update(ctx context.Context, f func(issuer.Tx) error) (err error)
 	return nil
 }
 
+// rewrite copies every row into a new file image in the order of the keys, and empties the log.
+func (s *Store) rewrite(ctx context.Context) error {
+	return s.withWriter(ctx, "rewrite", func(c *conn) error {
+		if _, err := c.c.ExecContext(context.Background(), "VACUUM"); err != nil {
+			return err
+		}
+		return truncateLog(c)
+	})
+}
+
+// truncateLog empties the log into the file; it needs a moment without readers.
+func truncateLog(c *conn) error {
+	var busy, pages, moved int
+	if err := c.c.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &moved); err != nil {
+		return err
+	}
+	if busy != 0 {
+		return fmt.Errorf("readers hold the log: %w", ErrBusy)
+	}
+	return nil
+}
+
+// withWriter lends the write connection outside a transaction. As in Update, what runs is not split by a cancellation.
+func (s *Store) withWriter(ctx context.Context, doing string, f func(*conn) error) error {
+	var c *conn
+	select {
+	case c = <-s.write:
+	case <-s.done:
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { s.write <- c }()
+	s.mu.Lock()
+	stopped, closed := s.stopped, s.closed
+	s.mu.Unlock()
+	switch {
+	case closed:
+		return ErrClosed
+	case stopped != nil:
+		return fmt.Errorf("%w: %w", ErrStopped, stopped)
+	}
+	return s.note(doing, f(c))
+}
+
 // View runs f over one consistent snapshot. f cannot write.
 func (s *Store) View(ctx context.Context, f func(issuer.Tx) error) error {
 	s.mu.Lock()
