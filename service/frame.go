@@ -606,11 +606,16 @@ func (s *Server) finish(r *http.Request, a *answer, q *request) {
 		a.status = http.StatusOK
 	}
 	s.frame.metrics.request(route, a.status, took)
-	if s.cheap(route) {
+	known := s.frame.byRoute[route]
+	unlogged := known != nil && known.unlogged
+	if s.cheap(route) || unlogged && a.status < 500 {
 		return
 	}
 	level := slog.LevelInfo
-	fields := []any{"request", q.id, "method", methodOf(r), "route", route, "status", a.status, "ms", took.Milliseconds(), "bytes", a.bytes, "from", loggedSource(q.source)}
+	fields := []any{"request", q.id, "method", methodOf(r), "route", route, "status", a.status, "ms", took.Milliseconds(), "bytes", a.bytes}
+	if !unlogged {
+		fields = append(fields, "from", loggedSource(q.source))
+	}
 	if q.code != "" {
 		fields = append(fields, "code", q.code)
 	}

@@ -99,7 +99,12 @@ type Route struct {
 	Access       Access
 	Page         bool  // HTML, files, streams; false: JSON of the API
 	MaxBody      int64 // bytes of a request; 0: Limits.BodyBytes
+	unlogged     bool
 }
+
+// Unlogged has requests of a route, such as "POST /path", leave no line in the log unless the service itself fails, and then one
+// without the source: for what is to stay unknown who sends it. The requests are counted.
+func (s *Server) Unlogged(pattern string) { s.frame.byRoute[pattern].unlogged = true }
 
 // job is work that the service repeats while it runs.
 type job struct {

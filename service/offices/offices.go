@@ -34,18 +34,26 @@ type part struct {
 	passwords *office.AppPasswords
 	appTries  triesBySource
 	home      []homeFunc // what the pieces add to the first page
+
+	surveys *office.Surveys // who is asked and who was served
+	box     *office.Box     // anonymous ballots
 }
 
 // Mount adds the part's routes and jobs.
 func Mount(s *service.Server, c Config) error {
+	_, err := mount(s, c)
+	return err
+}
+
+func mount(s *service.Server, c Config) (*part, error) {
 	if c.Store == nil || c.Ballots == nil {
-		return errors.New("offices: want a store and a ballot box")
+		return nil, errors.New("offices: want a store and a ballot box")
 	}
 	p := &part{s: s, c: c}
 	for _, mount := range []func() error{p.mountAccess, p.mountDirectory, p.mountSurveys, p.mountBallots, p.mountMail, p.mountPlanning, p.mountDAV} {
 		if err := mount(); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return p, nil
 }
