@@ -342,7 +342,7 @@ func badText(s string) bool {
 	})
 }
 
-func checkName(s string, digitFirst bool) bool {
+func checkSurveyName(s string, digitFirst bool) bool {
 	if s == "" || len(s) > 32 || !digitFirst && (s[0] < 'a' || s[0] > 'z') {
 		return false
 	}
@@ -350,7 +350,7 @@ func checkName(s string, digitFirst bool) bool {
 }
 
 func (q *Question) check(where string) error {
-	if !checkName(q.ID, false) {
+	if !checkSurveyName(q.ID, false) {
 		return fault(where+".id", "позначення питання: латинська літера, далі літери, цифри і _, разом до 32", "want a letter, then letters, digits and _, lower case, at most 32")
 	}
 	for _, t := range []struct {
@@ -383,7 +383,7 @@ func (q *Question) check(where string) error {
 	seen := map[string]bool{}
 	for i, o := range q.Options {
 		at := fmt.Sprintf("%s.options[%d]", where, i)
-		if !checkName(o.ID, true) {
+		if !checkSurveyName(o.ID, true) {
 			return fault(at+".id", "позначення варіанта: латинські літери, цифри і _, до 32", "want letters, digits and _, lower case, at most 32")
 		}
 		if seen[o.ID] {
