@@ -20,15 +20,16 @@ import (
 
 // Bounds of the gate.
 const (
-	gateConnections = 128              // at once
-	gatePerSource   = 16               // of one IPv4 address or IPv6 /64
-	gateTries       = 3                // of a password on one connection
-	gateMemory      = 256 << 20        // bytes of messages that are being read, of all connections together
-	gateSigners     = 2                // messages made and signed at once
-	gateIdle        = 60 * time.Second // between commands
-	gateData        = 5 * time.Minute  // for a message to come
-	gateWhole       = 30 * time.Minute // of a connection, whatever happens
-	gateLine        = 2048             // bytes of a line
+	gateConnections = 128                    // at once
+	gatePerSource   = 16                     // of one IPv4 address or IPv6 /64
+	gateTries       = 3                      // of a password on one connection
+	gateMemory      = 256 << 20              // bytes of messages that are being read, of all connections together
+	gateSigners     = 2                      // messages made and signed at once
+	gateIdle        = 60 * time.Second       // between commands
+	gateData        = 5 * time.Minute        // for a message to come
+	gateWhole       = 30 * time.Minute       // of a connection, whatever happens
+	gateAnswer      = 200 * time.Millisecond // for the answer to a message to go out before a stop
+	gateLine        = 2048                   // bytes of a line
 )
 
 // GateConfig is what the submission server is made of.
@@ -58,7 +59,7 @@ type Gate struct {
 	signing chan struct{}
 	mu      sync.Mutex
 	from    map[netip.Prefix]int // connections by source
-	total   int
+	open    map[*gateConn]bool
 }
 
 // NewGate makes a gate that knows nobody until it is joined.
@@ -66,7 +67,7 @@ func NewGate(c GateConfig) (*Gate, error) {
 	if c.TLS == nil || c.Domain == "" {
 		return nil, errors.New("office: mail: the gate wants a name and a certificate")
 	}
-	g := &Gate{config: c.TLS, signing: make(chan struct{}, gateSigners), from: map[netip.Prefix]int{}}
+	g := &Gate{config: c.TLS, signing: make(chan struct{}, gateSigners), from: map[netip.Prefix]int{}, open: map[*gateConn]bool{}}
 	s := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
 		return &gateSession{gate: g, conn: c, source: addrOf(c.Conn().RemoteAddr())}, nil
 	}))
@@ -102,13 +103,39 @@ func (g *Gate) ServeTLS(l net.Listener) error {
 	return g.server.Serve(tls.NewListener(&gateListener{Listener: l, gate: g}, g.config))
 }
 
-// Shutdown takes no more connections, and waits for those there are until ctx ends; then it cuts them.
+// Shutdown takes no more connections, ends those that bring no message, and lets the others finish until ctx ends; then it cuts them.
 func (g *Gate) Shutdown(ctx context.Context) error {
-	err := g.server.Shutdown(ctx)
-	if errors.Is(err, smtp.ErrServerClosed) {
-		return nil
+	done := make(chan error, 1)
+	go func() { done <- g.server.Shutdown(ctx) }()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-done:
+			g.cut(func(*gateConn) bool { return true })
+			if errors.Is(err, smtp.ErrServerClosed) {
+				return nil
+			}
+			return err
+		case now := <-tick.C: // after a message there is time for its answer to go out
+			g.cut(func(c *gateConn) bool { return c.busy.Load() == 0 && now.UnixNano()-c.last.Load() > int64(gateAnswer) })
+		}
 	}
-	return err
+}
+
+// cut closes connections.
+func (g *Gate) cut(which func(*gateConn) bool) {
+	g.mu.Lock()
+	var list []*gateConn
+	for c := range g.open {
+		if which(c) {
+			list = append(list, c)
+		}
+	}
+	g.mu.Unlock()
+	for _, c := range list {
+		c.Close()
+	}
 }
 
 // gateListener bounds connections: of all and of one source.
@@ -126,9 +153,20 @@ func (l *gateListener) Accept() (net.Conn, error) {
 		}
 		source, g := sourceOf(c.RemoteAddr()), l.gate
 		g.mu.Lock()
-		full := g.total >= gateConnections || g.from[source] >= gatePerSource
+		full := len(g.open) >= gateConnections || g.from[source] >= gatePerSource
+		conn := &gateConn{Conn: c}
 		if !full {
-			g.total++
+			conn.done = sync.OnceFunc(func() {
+				conn.end.Stop()
+				g.mu.Lock()
+				defer g.mu.Unlock()
+				delete(g.open, conn)
+				if g.from[source]--; g.from[source] <= 0 {
+					delete(g.from, source)
+				}
+			})
+			conn.end = time.AfterFunc(gateWhole, func() { conn.Close() })
+			g.open[conn] = true
 			g.from[source]++
 		}
 		g.mu.Unlock()
@@ -138,22 +176,16 @@ func (l *gateListener) Accept() (net.Conn, error) {
 			c.Close()
 			continue
 		}
-		end := time.AfterFunc(gateWhole, func() { c.Close() })
-		return &gateConn{Conn: c, done: sync.OnceFunc(func() {
-			end.Stop()
-			g.mu.Lock()
-			defer g.mu.Unlock()
-			g.total--
-			if g.from[source]--; g.from[source] <= 0 {
-				delete(g.from, source)
-			}
-		})}, nil
+		return conn, nil
 	}
 }
 
 type gateConn struct {
 	net.Conn
+	end  *time.Timer
 	done func()
+	busy atomic.Int32 // messages that are coming in
+	last atomic.Int64 // when one was last answered, ns
 }
 
 // Close implements net.Conn.
@@ -318,6 +350,13 @@ func (s *gateSession) Data(r io.Reader) error {
 	if !known {
 		return s.reply(MailLogin)
 	}
+	if c := s.bare(); c != nil {
+		c.busy.Add(1)
+		defer func() {
+			c.last.Store(time.Now().UnixNano())
+			c.busy.Add(-1)
+		}()
+	}
 	s.conn.Conn().SetReadDeadline(time.Now().Add(gateData))
 	raw, release, err := s.gate.read(r)
 	defer release()
@@ -333,6 +372,16 @@ func (s *gateSession) Data(r io.Reader) error {
 	}
 	s.gate.join.Count("queued")
 	return nil
+}
+
+// bare is the connection below TLS.
+func (s *gateSession) bare() *gateConn {
+	c := s.conn.Conn()
+	if t, ok := c.(*tls.Conn); ok {
+		c = t.NetConn()
+	}
+	out, _ := c.(*gateConn)
+	return out
 }
 
 // read reads a message within the bounds of memory. release gives the memory back.

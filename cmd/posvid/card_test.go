@@ -50,8 +50,8 @@ func (s *shelf) Read(ctx context.Context, _ string, fn func(context.Context, nfc
 	return fn(ctx, s.cards[s.now].(nfc.Card))
 }
 
-// office is a folder with a trust operator and one body of five people.
-type office struct {
+// officeFolder is a folder with a trust operator and one body of five people.
+type officeFolder struct {
 	t    *testing.T
 	dir  string
 	pin  string
@@ -69,9 +69,9 @@ const officePeople = `#ЄДРПОУ;99000028
 0002;0247660369;Мельничук;Ольга;Іванівна;12.10.1906;Виконавчий комітет;спеціаліст;В;8;посадова особа;07.08.2020;ВР;004002;16.09.2025;16.09.2030;04A1B2C3D4E502;працює
 `
 
-func newOffice(t *testing.T) *office {
+func newOffice(t *testing.T) *officeFolder {
 	t.Helper()
-	o := &office{t: t, dir: t.TempDir(), now: time.Now().UTC().Truncate(time.Second)}
+	o := &officeFolder{t: t, dir: t.TempDir(), now: time.Now().UTC().Truncate(time.Second)}
 	t.Setenv("POSVID_PASSPHRASE", "correct horse battery staple")
 	t.Setenv("POSVID_DIR", o.dir)
 	staff := filepath.Join(o.dir, "staff.csv")
@@ -94,7 +94,7 @@ func newOffice(t *testing.T) *office {
 }
 
 // run runs one command with stdin and gives the exit code.
-func (o *office) run(args ...string) int {
+func (o *officeFolder) run(args ...string) int {
 	o.t.Helper()
 	var out bytes.Buffer
 	env := &cli.Env{Program: "posvid", Stdin: strings.NewReader(o.in), Stdout: &out, Stderr: &out, Now: func() time.Time { return o.now }, Lang: "uk",
@@ -111,21 +111,21 @@ func (o *office) run(args ...string) int {
 	return code
 }
 
-func (o *office) ok(args ...string) {
+func (o *officeFolder) ok(args ...string) {
 	o.t.Helper()
 	if code := o.run(args...); code != 0 {
 		o.t.Fatalf("posvid %s: exit %d\n%s", strings.Join(args, " "), code, o.last)
 	}
 }
 
-func (o *office) fails(want string, args ...string) {
+func (o *officeFolder) fails(want string, args ...string) {
 	o.t.Helper()
 	if code := o.run(args...); code == 0 || !strings.Contains(o.last, want) {
 		o.t.Errorf("posvid %s: exit %d, want %q in\n%s", strings.Join(args, " "), code, want, o.last)
 	}
 }
 
-func (o *office) says(want ...string) {
+func (o *officeFolder) says(want ...string) {
 	o.t.Helper()
 	for _, w := range want {
 		if !strings.Contains(o.last, w) {
@@ -135,7 +135,7 @@ func (o *office) says(want ...string) {
 }
 
 // bundle publishes, makes the next bundle and installs it, and opens it.
-func (o *office) bundle(install ...string) *trust.Bundle {
+func (o *officeFolder) bundle(install ...string) *trust.Bundle {
 	o.t.Helper()
 	o.now = o.now.Add(time.Minute)
 	file := filepath.Join(o.dir, "now.sidb")
@@ -159,21 +159,21 @@ func (o *office) bundle(install ...string) *trust.Bundle {
 }
 
 // lay puts cards on the reader of the next command.
-func (o *office) lay(cards ...emulate.Device) {
+func (o *officeFolder) lay(cards ...emulate.Device) {
 	was := cardReaders
 	o.t.Cleanup(func() { cardReaders = was })
 	cardReaders = func(pcsc.Options) cardReader { return &shelf{cards: cards} }
 }
 
 // judge reads a card as a checkpoint does.
-func (o *office) judge(b *trust.Bundle, device emulate.Device) verifier.Verdict {
+func (o *officeFolder) judge(b *trust.Bundle, device emulate.Device) verifier.Verdict {
 	o.t.Helper()
 	device.Reset()
 	reading := card.Read(context.Background(), device.(nfc.Card), card.Options{})
 	return card.Verify(card.Input{Input: verifier.Input{At: o.now, Bundle: b, Lang: "uk"}, Reading: reading})
 }
 
-func (o *office) want(what string, v verifier.Verdict, outcome verifier.Outcome, code verifier.Code, level verifier.Level) {
+func (o *officeFolder) want(what string, v verifier.Verdict, outcome verifier.Outcome, code verifier.Code, level verifier.Level) {
 	o.t.Helper()
 	if v.Outcome != outcome || v.Code != code || v.Level != level {
 		o.t.Errorf("%s: %s %s L%d, want %s %s L%d", what, v.Outcome, v.Code, v.Level, outcome, code, level)

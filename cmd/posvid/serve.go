@@ -56,6 +56,7 @@ type serveFlags struct {
 	login                              string // file of auth.ReadConfig
 	proxies                            []string
 	dev, demo                          bool
+	smtp                               smtpFlags
 	auth                               auth.Config
 }
 
@@ -92,6 +93,10 @@ To try it: posvid serve --demo`),
 	flags.StringSliceVar(&f.proxies, "proxy", nil, "мережі зворотних проксі, чиєму X-Forwarded-For вірити / networks of reverse proxies")
 	flags.StringVar(&f.metrics, "metrics", "", "адреса лічильників Prometheus, лише ця машина, напр. 127.0.0.1:9109 / address of metrics, this machine only")
 	flags.StringVar(&f.login, "login", "", "файл налаштувань входу: OpenID Connect, id.gov.ua / configuration of log-in (JSON)")
+	flags.StringVar(&f.smtp.listen, "smtp", "", "адреса і порт поштової брами зі STARTTLS, напр. :587 / the mail gate with STARTTLS")
+	flags.StringVar(&f.smtp.listenTLS, "smtps", "", "те саме з TLS від першого байта, напр. :465 / the same with TLS from the first byte")
+	flags.StringVar(&f.smtp.cert, "smtp-cert", "", "сертифікат брами (PEM); інакше --tls-cert / certificate of the gate; otherwise --tls-cert")
+	flags.StringVar(&f.smtp.key, "smtp-key", "", "його закритий ключ (PEM) / its private key")
 	flags.BoolVar(&f.dev, "dev", false, "вхід без пароля для розробки; лише вигадані дані і лише ця машина / development log-in, this machine only")
 	flags.BoolVar(&f.demo, "demo", false, "служба над проєктною пробою, з вигаданими людьми / serve the demo's invented people")
 	return command
@@ -116,6 +121,9 @@ func (f *serveFlags) runDemo(ctx context.Context, env *cli.Env, dir string) erro
 	f.dev = true
 	if f.origin == "" {
 		f.origin = "http://localhost:0"
+	}
+	if f.smtp == (smtpFlags{}) {
+		f.smtp.listen = "127.0.0.1:0"
 	}
 	return f.run(ctx, env)
 }
@@ -160,6 +168,9 @@ func (f *serveFlags) run(ctx context.Context, env *cli.Env) (err error) {
 		return fmt.Errorf("posvid: listen: %w", err)
 	}
 	defer listener.Close()
+	if f.dev && (f.smtp.listen != "" && !loopbackListen(f.smtp.listen) || f.smtp.listenTLS != "" && !loopbackListen(f.smtp.listenTLS)) {
+		return cli.Usagef("%s", env.T("--dev: брама лише на адресі цієї машини", "--dev: the gate on an address of this machine only"))
+	}
 	h, err := f.open(ctx, env, listener.Addr().(*net.TCPAddr))
 	if err != nil {
 		return err
@@ -209,6 +220,7 @@ type host struct {
 	ballots *store.Service // of anonymous surveys
 	trust   *hostTrust
 	server  *service.Server
+	smtp    *smtpServer // the mail gate; nil without --smtp
 	log     *slog.Logger
 }
 
@@ -223,6 +235,9 @@ func (f *serveFlags) open(ctx context.Context, env *cli.Env, address *net.TCPAdd
 	origin, err := f.originFor(address)
 	if err != nil {
 		return nil, cli.Hint(err, "--origin https://id.example.gov.ua")
+	}
+	if h.smtp, err = f.listenSMTP(env, origin); err != nil {
+		return nil, err
 	}
 	found, err := bodiesIn(env)
 	if err != nil {
@@ -260,11 +275,11 @@ func (f *serveFlags) open(ctx context.Context, env *cli.Env, address *net.TCPAdd
 		return nil, err
 	}
 	h.server.Every("follow-trust", followTime, h.trust.follow)
-	return h, f.mount(h.server, env, h.ballots)
+	return h, f.mount(h.server, env, h.ballots, h.smtp)
 }
 
 // mount adds every part.
-func (f *serveFlags) mount(s *service.Server, env *cli.Env, ballots *store.Service) error {
+func (f *serveFlags) mount(s *service.Server, env *cli.Env, ballots *store.Service, smtp *smtpServer) error {
 	if err := auth.Mount(s, f.auth); err != nil {
 		return err
 	}
@@ -280,7 +295,11 @@ func (f *serveFlags) mount(s *service.Server, env *cli.Env, ballots *store.Servi
 	if err := checkpoints.Mount(s, checkpoints.Config{Folder: env.Path("service", "checkpoints")}); err != nil {
 		return err
 	}
-	return offices.Mount(s, offices.Config{Store: s.Store.Office(), Ballots: ballots.Office()})
+	c := offices.Config{Store: s.Store.Office(), Ballots: ballots.Office()}
+	if smtp != nil {
+		c.Gate, c.GatePort = smtp.gate, smtp.port()
+	}
+	return offices.Mount(s, c)
 }
 
 func (f *serveFlags) logLevel() slog.Level {
@@ -426,6 +445,9 @@ func (b *hostBody) keepOperatorKey(id int64, sealed []byte) error {
 // close closes every store.
 func (h *host) close() error {
 	var failed []error
+	if h.smtp != nil {
+		h.smtp.close() //nolint:errcheck // closed before, when it was served
+	}
 	for _, s := range []*store.Service{h.service, h.ballots} {
 		if s != nil {
 			failed = append(failed, s.Close())
@@ -464,7 +486,7 @@ func (h *host) serve(ctx context.Context, f *serveFlags, listener net.Listener) 
 	defer wait.Wait()
 	defer stopJobs()
 
-	failed := make(chan error, 2)
+	failed := make(chan error, 4)
 	if f.metrics != "" {
 		counts, err := net.Listen("tcp", f.metrics)
 		if err != nil {
@@ -479,6 +501,13 @@ func (h *host) serve(ctx context.Context, f *serveFlags, listener net.Listener) 
 	}
 	fmt.Fprintf(h.env.Stdout, "listening on %s://%s\norigin %s\n", scheme, listener.Addr(), h.server.Origin)
 	h.welcome(f)
+	if h.smtp != nil {
+		if h.smtp.certificate != nil {
+			h.smtp.certificate.log = h.log
+			defer h.smtp.certificate.watch()()
+		}
+		h.smtp.serve(failed)
+	}
 	go func() {
 		if scheme == "https" {
 			failed <- server.ServeTLS(bounded, "", "")
@@ -494,6 +523,11 @@ func (h *host) serve(ctx context.Context, f *serveFlags, listener net.Listener) 
 	h.env.Say("завершую: чекаю на запити, що виконуються", "stopping: waiting for requests under way")
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 	defer cancel()
+	if h.smtp != nil {
+		mailStopped := make(chan struct{})
+		go func() { h.smtp.stop(last); close(mailStopped) }()
+		defer func() { <-mailStopped }()
+	}
 	if err := server.Shutdown(last); err != nil {
 		server.Close()
 		return fmt.Errorf("posvid: stop: %w", err)
@@ -508,6 +542,9 @@ func (h *host) welcome(f *serveFlags) {
 	h.env.Say("перевірка:     %s/verify/", "verifier: %s/verify/", origin)
 	for _, b := range h.server.Bodies {
 		h.env.Say("кадровик:      %s/b/%s/  %s", "registrar: %s/b/%s/  %s", origin, b.EDRPOU, b.Name)
+	}
+	if h.smtp != nil {
+		h.env.Say("поштова брама: %s:%s (STARTTLS)", "mail gate: %s:%s (STARTTLS)", h.smtp.host, h.smtp.port())
 	}
 	if h.trust.operator != nil {
 		h.env.Say("адміністратор: %s/operator/", "operator: %s/operator/", origin)

@@ -22,7 +22,7 @@ func mounted(t *testing.T, change ...func(*service.Config)) *servicetest.World {
 	t.Helper()
 	w := servicetest.New(t, append([]func(*service.Config){func(c *service.Config) { c.Dev = true }}, change...)...)
 	env := &cli.Env{Dir: t.TempDir(), Now: w.Now, Lang: "uk", Stdout: &bytes.Buffer{}, Stderr: &bytes.Buffer{}}
-	if err := new(serveFlags).mount(w.Server, env, w.Ballots); err != nil {
+	if err := new(serveFlags).mount(w.Server, env, w.Ballots, nil); err != nil {
 		t.Fatal(err)
 	}
 	w.Start()
