@@ -454,6 +454,7 @@ var walletCalls = map[string]func(p *purse, args string) (any, error){
 	"stop":     call1((*purse).stop),
 	"online":   call1((*purse).online),
 	"checks":   call1((*purse).checks),
+	"office":   call1((*purse).office),
 }
 
 // at is the phone's time in an argument: milliseconds since 1970-01-01T00:00:00Z, as Date.now has it.

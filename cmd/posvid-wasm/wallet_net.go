@@ -516,3 +516,25 @@ func (p *purse) checks(in struct {
 	}
 	return answer, nil
 }
+
+// office answers a log-in to Дія.Офіс on another device (docs/spec/office.md, Section 3): with the number that the holder read on
+// its screen, or that it was not the holder who began.
+func (p *purse) office(in struct {
+	which
+	Code    string `json:"code"`
+	Digits  int    `json:"digits"`
+	Confirm bool   `json:"confirm"`
+}) (any, error) {
+	h, err := p.find(in.Wallet)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.readClock(); err != nil {
+		return nil, err
+	}
+	var answer struct {
+		Confirmed bool `json:"confirmed"`
+	}
+	err = p.tell("/api/v1/office/login", map[string]any{"code": in.Code, "body": in.Body, "number": in.Number, "digits": in.Digits, "confirm": in.Confirm}, &answer, h)
+	return answer, err
+}

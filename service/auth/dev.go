@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
+	"strings"
 
 	"github.com/posvid/posvid/issuer"
 	"github.com/posvid/posvid/service"
@@ -15,6 +16,9 @@ import (
 
 // devHolders is how many holders of each body the page for development offers.
 const devHolders = 3
+
+// devOffice behind a choice leads a holder to Дія.Офіс.
+const devOffice = "+office"
 
 // devAccount is one account that the page for development offers.
 type devAccount struct {
@@ -127,8 +131,9 @@ func (p *part) devLogIn(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var chosen *devAccount
+	as, inOffice := strings.CutSuffix(r.PostFormValue("as"), devOffice)
 	for i := range list {
-		if list[i].ID == r.PostFormValue("as") {
+		if list[i].ID == as {
 			chosen = &list[i]
 		}
 	}
@@ -170,6 +175,9 @@ func (p *part) devLogIn(w http.ResponseWriter, r *http.Request) error {
 	to := safeReturn(r.PostFormValue("return"))
 	if to == "/" {
 		to = home([]service.Grant{chosen.grant})
+	}
+	if inOffice && chosen.grant.Role == service.Holder {
+		to = "/office/"
 	}
 	http.Redirect(w, r, to, http.StatusSeeOther)
 	return nil

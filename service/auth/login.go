@@ -273,7 +273,11 @@ func (p *part) loginPage(w http.ResponseWriter, r *http.Request) error {
 		Choices []choice
 		Dev     string
 		Invited bool
+		Office  string // where a log-in by the service ID leads; empty: to its start
 	}{Choices: p.choices(to), Invited: p.invited(r.Context()) != 0}
+	if strings.HasPrefix(to, "/office/") {
+		data.Office = to
+	}
 	if p.Dev {
 		data.Dev = "/login/dev"
 		if to != "/" {

@@ -2,6 +2,7 @@ package offices
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -45,6 +46,7 @@ const keySeat = "office.seat"
 func (p *part) mountAccess() error {
 	p.mountApps()
 	p.mountHome()
+	p.mountLogin()
 	return nil
 }
 
@@ -89,24 +91,48 @@ func (p *part) memberOf(ctx context.Context) (member, error) {
 // validSeats are the caller's posts whose service ID is valid at this moment.
 func (p *part) validSeats(ctx context.Context, who service.Principal) ([]member, error) {
 	var list []member
+	thumb, byKey := p.keyOf(ctx, who)
 	for _, g := range who.Grants {
 		if g.Role != service.Holder {
 			continue
 		}
-		m, status, err := p.seated(ctx, office.Seat{Body: g.Body, Post: g.Entitlement})
-		switch {
-		case errors.Is(err, office.ErrNotFound): // of a body that has left this service
-		case err != nil:
-			return nil, err
-		case status == office.StatusValid:
-			body, err := p.s.Body(g.Body)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, member{m, body})
+		seat := office.Seat{Body: g.Body, Post: g.Entitlement}
+		post, ids, err := p.post(ctx, seat)
+		if errors.Is(err, office.ErrNotFound) { // of a body that has left this service
+			continue
 		}
+		if err != nil {
+			return nil, err
+		}
+		if byKey {
+			ids = ofKey(ids, thumb)
+		}
+		if statusIn(&post, ids, p.s.Now()) != office.StatusValid {
+			continue
+		}
+		body, err := p.s.Body(g.Body)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, member{memberIn(seat, &post), body})
 	}
 	return list, nil
+}
+
+// keyOf is the holder key that a session began with, where it began with one: it ends with the ID of that key, as when the
+// official has enrolled another phone.
+func (p *part) keyOf(ctx context.Context, who service.Principal) (thumb [32]byte, ok bool) {
+	if who.Kind != service.Account {
+		return thumb, false
+	}
+	text := p.s.Sessions.GetString(ctx, keyThumb)
+	if text == "" {
+		return thumb, false
+	}
+	if n, err := hex.Decode(thumb[:], []byte(text[:min(len(text), 64)])); err != nil || n != 32 {
+		return [32]byte{}, true // no ID has it
+	}
+	return thumb, true
 }
 
 // seated looks a post up in its body's register and says who is in it and what his service ID is at this moment. Whoever has

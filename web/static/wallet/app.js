@@ -30,6 +30,7 @@ const app = {
   frame: null, // the CodeFrame on the screen
   stopScan: null,
   slip: null, // of a scanned slip
+  login: "", // code of a log-in to Дія.Офіс
   bodies: null,
   damage: "", // why the storage did not open
   gone: false,
@@ -113,13 +114,17 @@ const named = (id, more = {}) => ({ wallet: id.wallet, body: id.body, number: id
 
 // ---------------------------------------------------------------- pages
 
-const pages = { "": home, add, about, ask: question, online, checks, stop };
+const pages = { "": home, add, about, ask: question, online, checks, stop, office };
 
 function route() {
   const hash = location.hash.slice(1);
   if (hash.startsWith("slip=")) {
     takeSlip(location.href);
     return "add";
+  }
+  if (hash.startsWith("office=")) {
+    takeOffice(location.href);
+    return "office";
   }
   return hash in pages ? hash : "";
 }
@@ -380,6 +385,7 @@ function actions(id) {
     { class: "actions", "aria-label": app.lang === "en" ? "Actions" : "Дії" },
     id.state === "issued" ? link("ask", T("actAsk")) : null,
     id.state === "issued" ? link("online", T("actOnline")) : null,
+    id.state === "issued" ? link("office", T("actOffice")) : null,
     link("checks", T("actChecks")),
     link("add", T("actAdd")),
   );
@@ -658,6 +664,10 @@ function question() {
   let taken = false; // one question is being read, or is shown: it stays, and nothing changes under a finger that is about to agree
   const read = async (text) => {
     if (taken) return false;
+    if (/#office=/.test(text) && takeOffice(text.trim())) {
+      go("office");
+      return true;
+    }
     taken = true;
     trouble.replaceChildren();
     try {
@@ -825,6 +835,105 @@ function showOnline(place, code, make) {
   };
   tick();
   app.timers.push(setInterval(tick, 250));
+}
+
+// ---------------------------------------------------------------- log-in to Дія.Офіс
+
+const LOGIN = /^#office=([0-9A-HJKMNP-TV-Z]{26})$/;
+
+/** Takes the link of a log-in page; the code is taken out of the address at once. False when it is none of this service. */
+function takeOffice(text) {
+  let address = null;
+  try {
+    address = new URL(text);
+  } catch {
+    say("bad", T("officeNot"));
+    return false;
+  }
+  const m = LOGIN.exec(address.hash);
+  if (location.hash.startsWith("#office=")) history.replaceState(null, "", "#office");
+  if (!m || address.pathname !== "/wallet/") {
+    say("bad", T("officeNot"));
+    return false;
+  }
+  if (address.origin !== location.origin) {
+    say("bad", T("officeOther", { host: address.host }));
+    return false;
+  }
+  app.login = m[1];
+  return true;
+}
+
+/** The number of a log-in that this very tab began; 0 when another device did. */
+function ownNumber(code) {
+  try {
+    const own = JSON.parse(sessionStorage.getItem("posvid-office-login") || "{}");
+    return own.code === code && own.number >= 10 && own.number <= 99 ? own.number : 0;
+  } catch {
+    return 0;
+  }
+}
+
+function office() {
+  if (!app.view) return [el("p", { class: "loading" }, T("loading"))];
+  const usable = app.view.ids.filter((id) => id.state === "issued");
+  if (!usable.length) return [el("h1", {}, T("officeTitle")), notice("warn", el("p", {}, T("officeNone"))), el("p", { class: "row" }, el("a", { class: "button quiet", href: "#" }, T("back")))];
+  if (!app.login) {
+    const place = el("div");
+    return [
+      el("h1", {}, T("officeTitle")),
+      el("p", {}, T("officeScan")),
+      el("p", { class: "row" }, el("button", { type: "button", class: "button", id: "scan-login", on: { click: () => scanInto(place, T("officeScan"), (text) => takeOffice(text) && (render(true), true)) } }, T("officeScanButton")), el("a", { class: "button quiet", href: "#" }, T("back"))),
+      place,
+    ];
+  }
+  const code = app.login;
+  const own = ownNumber(code);
+  const trouble = el("div", { role: "alert" });
+  const which = el("select", { id: "login-id" }, usable.map((id) => el("option", { value: keyOf(id), selected: keyOf(id) === app.chosen }, `${T("number", { n: id.number })} · ${pick(id.body_name) || id.body}`)));
+  const digits = el("input", { id: "login-digits", class: "code", type: "text", inputmode: "numeric", pattern: "[0-9]*", maxlength: "2", autocomplete: "off", required: true });
+  const yes = el("button", { type: "submit", class: "button", id: "login-yes" }, T("officeYes"));
+  const no = el("button", { type: "button", class: "button danger", id: "login-no" }, T("officeNo"));
+  const answer = async (confirm) => {
+    const id = usable.find((i) => keyOf(i) === which.value) || usable[0];
+    yes.disabled = no.disabled = true;
+    trouble.replaceChildren();
+    try {
+      await ask("office", named(id, { code, digits: confirm ? own || Number(digits.value) : 0, confirm }));
+    } catch (e) {
+      if (e.code !== "offline") app.login = ""; // it is asked once; what the network lost may be sent again
+      yes.disabled = no.disabled = false;
+      trouble.replaceChildren(notice("bad", el("p", {}, refusal(e))));
+      return;
+    }
+    app.login = "";
+    sessionStorage.removeItem("posvid-office-login");
+    if (own && confirm) {
+      location.assign("/office/login/wait");
+      return;
+    }
+    say(confirm ? "good" : "", T(confirm ? "officeDone" : "officeRefused"));
+    go("");
+  };
+  const form = el(
+    "form",
+    { novalidate: true },
+    usable.length > 1 ? el("div", { class: "field" }, el("label", { for: "login-id" }, T("askWhich")), which) : null,
+    own ? null : el("div", { class: "field" }, el("label", { for: "login-digits" }, T("officeNumber")), digits),
+    trouble,
+    el("p", { class: "row" }, yes, no),
+  );
+  form.addEventListener("submit", (e) => {
+    e.preventDefault();
+    if (!own && !/^[1-9][0-9]$/.test(digits.value.trim())) {
+      trouble.replaceChildren(notice("bad", el("p", {}, T("officeNumberWrong"))));
+      digits.focus();
+      return;
+    }
+    answer(true);
+  });
+  no.addEventListener("click", () => answer(false));
+  return [el("h1", {}, T(own ? "officeAskHere" : "officeAsk")), el("p", {}, T("officeWarn")), form];
 }
 
 // ---------------------------------------------------------------- who checked me
