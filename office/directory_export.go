@@ -14,8 +14,8 @@ const ExportFormat = "posvid-directory/1"
 // csvHead are the columns of a directory file, in Ukrainian as the people who open it read them.
 var csvHead = []string{"ЄДРПОУ", "Орган", "Підрозділ", "Посада", "Категорія", "Прізвище", "Власне ім'я", "По батькові", "Латиницею", "Робочий телефон", "Робоча e-mail", "Службове посвідчення", "Станом на (за Києвом)", "Сторінка"}
 
-// Cell makes a text safe for a cell of a table: what a spreadsheet would take for a formula begins with an apostrophe.
-func Cell(s string) string {
+// SafeCell makes a text safe for a cell of a table: what a spreadsheet would take for a formula begins with an apostrophe.
+func SafeCell(s string) string {
 	s = clean(s, 32_000)
 	if s != "" && strings.ContainsRune("=+-@|%", rune(s[0])) {
 		return "'" + s
@@ -37,7 +37,7 @@ func WriteCSV(w io.Writer, entries []Entry, bodies map[string]BodyEntry, status 
 	for i, e := range entries {
 		row := []string{e.Body, bodies[e.Body].Name, e.Unit, e.Position, e.Category, e.Surname, e.Given, e.Patronymic, e.NameLatin(), e.Phone, e.Email, status[i].Text("uk"), kyivText(at), strings.TrimSuffix(origin, "/") + PersonPath(e.UID)}
 		for i := range row {
-			row[i] = Cell(row[i])
+			row[i] = SafeCell(row[i])
 		}
 		if err := c.Write(row); err != nil {
 			return err

@@ -212,7 +212,7 @@ func staffLine(cell func(int) string) (StaffLine, StaffCode) {
 		switch {
 		case utf8.RuneCountInString(*s) > MaxEntryText:
 			return l, StaffLongText
-		case Cell(*s) != clean(*s, MaxEntryText):
+		case SafeCell(*s) != clean(*s, MaxEntryText):
 			return l, StaffFormula
 		}
 		*s = clean(*s, MaxEntryText)

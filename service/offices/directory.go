@@ -36,6 +36,8 @@ func (p *part) mountDirectory() error {
 			return err
 		}
 	}
+	p.mountDirectoryPages()
+	p.mountStaffing()
 	p.s.Every("office-directory", fillEvery, p.fillDirectory)
 	return nil
 }

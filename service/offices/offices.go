@@ -28,8 +28,9 @@ type part struct {
 	bodies    filled
 	planner   *office.Planner
 
-	mail   *office.Mail
-	mailer office.Mailer // letters that the service itself writes
+	mail      *office.Mail
+	mailer    office.Mailer // letters that the service itself writes
+	downloads *downloadLimit
 
 	passwords *office.AppPasswords
 	appTries  triesBySource
