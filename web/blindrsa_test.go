@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/cloudflare/circl/blindsign/blindrsa"
@@ -45,6 +46,18 @@ func TestBlindRSA(t *testing.T) {
 }
 
 func inNode(t *testing.T) blinder {
+	run := nodeModule(t, "blindrsa.js", "blindrsa.mjs")
+	return func(q map[string]any) (a map[string]any) {
+		t.Helper()
+		run(q, &a)
+		return a
+	}
+}
+
+// nodeModule runs a driver of testdata in Node.js over a module of static/office that imports nothing. A call of run is one line of
+// JSON to the driver and one back.
+func nodeModule(t *testing.T, module, driver string) (run func(q, answer any)) {
+	t.Helper()
 	node, err := exec.LookPath("node")
 	if err != nil {
 		if os.Getenv("CI") == "true" {
@@ -53,15 +66,15 @@ func inNode(t *testing.T) blinder {
 		t.Skip("node is missing (apt-get install nodejs)")
 	}
 	// Under this ending Node.js takes it for a module.
-	code, err := fs.ReadFile(web.Assets, "static/office/blindrsa.js")
+	code, err := fs.ReadFile(web.Assets, "static/office/"+module)
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(t.TempDir(), "blindrsa.mjs")
+	file := filepath.Join(t.TempDir(), strings.TrimSuffix(module, ".js")+".mjs")
 	if err := os.WriteFile(file, code, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	command := exec.Command(node, "testdata/blindrsa.mjs", file)
+	command := exec.Command(node, "testdata/"+driver, file)
 	command.Stderr = os.Stderr
 	in, err := command.StdinPipe()
 	if err != nil {
@@ -80,8 +93,8 @@ func inNode(t *testing.T) blinder {
 			t.Error(err)
 		}
 	})
-	answers := bufio.NewReader(out)
-	return func(q map[string]any) map[string]any {
+	lines := bufio.NewReader(out)
+	return func(q, answer any) {
 		t.Helper()
 		line, err := json.Marshal(q)
 		if err != nil {
@@ -90,15 +103,12 @@ func inNode(t *testing.T) blinder {
 		if _, err := in.Write(append(line, '\n')); err != nil {
 			t.Fatal(err)
 		}
-		answer, err := answers.ReadBytes('\n')
-		if err != nil {
+		if line, err = lines.ReadBytes('\n'); err != nil {
 			t.Fatal(err)
 		}
-		var a map[string]any
-		if err := json.Unmarshal(answer, &a); err != nil {
-			t.Fatal(err)
+		if err := json.Unmarshal(line, answer); err != nil {
+			t.Fatalf("%v: %.300s", err, line)
 		}
-		return a
 	}
 }
 
