@@ -24,8 +24,8 @@ import (
 // hostile is what somebody who makes a survey, or answers one, may type into every field.
 const hostile = `"'><img src=x onerror="document.title='xss'"><script>document.title='xss'</script>{{.}}&lt;`
 
-// asked is a survey of every kind of question, with pages, conditions, and hostile texts.
-func asked(t *testing.T) []byte {
+// everyKind is a survey of every kind of question, with pages, conditions, and hostile texts.
+func everyKind(t *testing.T) []byte {
 	t.Helper()
 	text := func(s string) office.Text {
 		return office.Text{UK: s + " " + hostile, EN: "EN " + s + " " + hostile}
@@ -133,8 +133,8 @@ func (l *pollster) asks(person string) *http.Client {
 func TestAnswerPages(t *testing.T) {
 	w := world(t)
 	l := newPollster(t, w)
-	s := l.open(false, asked(t))
-	draft, err := l.p.surveys.Draft(t.Context(), w.Ministry.EDRPOU, false, asked(t), []office.Audience{{Body: w.Ministry.EDRPOU}}, w.Now())
+	s := l.open(false, everyKind(t))
+	draft, err := l.p.surveys.Draft(t.Context(), w.Ministry.EDRPOU, false, everyKind(t), []office.Audience{{Body: w.Ministry.EDRPOU}}, w.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,7 +227,7 @@ func TestAnswerPages(t *testing.T) {
 func TestAnonymousAnswerWithName(t *testing.T) {
 	w := world(t)
 	l := newPollster(t, w)
-	s := l.open(true, asked(t))
+	s := l.open(true, everyKind(t))
 	status, _, body := w.Do(l.asks("issued"), "POST", "/office/surveys/"+s.ID, strings.NewReader("a.place=desk"), "Content-Type", "application/x-www-form-urlencoded", "Accept", "application/json")
 	if status != 409 || problemCode(t, body) != "survey-anonymous" {
 		t.Errorf("%d %.300s", status, body)
@@ -279,7 +279,7 @@ func TestAnonymousInBrowser(t *testing.T) {
 	}
 	w := world(t)
 	l := newPollster(t, w)
-	s := l.open(true, asked(t))
+	s := l.open(true, everyKind(t))
 	holder := w.Ministry.Holders["issued"]
 	account := w.Account("Вигадана Особа", service.Grant{Role: service.Holder, Body: holder.Body.EDRPOU, Entitlement: holder.Entitlement})
 	jar := w.LogIn(account, false).Jar
