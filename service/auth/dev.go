@@ -175,9 +175,9 @@ func (p *part) devLogIn(w http.ResponseWriter, r *http.Request) error {
 	to := safeReturn(r.PostFormValue("return"))
 	if to == "/" {
 		to = home([]service.Grant{chosen.grant})
-	}
-	if inOffice && chosen.grant.Role == service.Holder {
-		to = "/office/"
+		if inOffice && chosen.grant.Role == service.Holder {
+			to = "/office/"
+		}
 	}
 	http.Redirect(w, r, to, http.StatusSeeOther)
 	return nil
