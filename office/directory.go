@@ -131,7 +131,8 @@ type facts struct {
 // version is what a seat said from since until (0: still).
 type version struct {
 	facts
-	since, until int64
+	since, until           int64
+	unitText, positionText *text // in the index
 }
 
 // seatState is a seat with every version, oldest first; there is always one.
@@ -321,6 +322,9 @@ func (d *Directory) take(bodies []BodyEntry, seats []*seatState, staffing map[st
 // clean makes a text that fits on one line of every format: no control characters, no marks that turn the direction of
 // writing, at most n characters.
 func clean(s string, n int) string {
+	if len(s) <= n && isClean(s) {
+		return s
+	}
 	s = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, ""), unicode.IsSpace), " ")
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Co, r) {
@@ -332,6 +336,19 @@ func clean(s string, n int) string {
 		s = string([]rune(s)[:n])
 	}
 	return s
+}
+
+// isClean tells of most texts, and quickly, that they are as clean makes them: letters of ours, digits, marks and single spaces.
+func isClean(s string) bool {
+	before := ' '
+	for _, r := range s {
+		switch {
+		case r == ' ' && before == ' ', r < ' ', r > 0x17f && (r < 0x400 || r > 0x52f) && r != '№' && r != '–' && r != 'ʼ' && r != '’', r > '~' && r < 0xa1, r == 0xad:
+			return false
+		}
+		before = r
+	}
+	return before != ' ' || s == ""
 }
 
 func (p *PostEntry) facts() facts {

@@ -2,7 +2,9 @@ package office
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"maps"
 	"math/bits"
 	"slices"
 	"sort"
@@ -57,29 +59,41 @@ func (d *Directory) Search(ctx context.Context, q Query) (Result, error) {
 		}
 		r.Total++
 	}
+	begins := map[*text]bool{}
 	for _, n := range d.index.order {
 		if hits != nil && !hits.has(n) {
 			continue
 		}
 		doc := &d.index.docs[n]
-		s, v := doc.seat, doc.version
 		switch {
-		case s == nil,
-			at == 0 && (s.left != 0 || v.until != 0),
-			at != 0 && !v.holds(at),
-			q.Body != "" && s.Body != q.Body,
-			q.Category != "" && v.category != q.Category,
-			units != nil && !units[v.unit]:
+		case doc.seat == nil,
+			at == 0 && !doc.open,
+			at != 0 && !doc.version.holds(at),
+			q.Body != "" && doc.seat.Body != q.Body,
+			q.Category != "" && doc.version.category != q.Category,
+			units != nil && !units[doc.version.unit]:
 			continue
 		}
-		if len(words) > 0 && !slices.ContainsFunc(words, doc.begins) {
-			later = append(later, n)
-			continue
+		if len(words) > 0 {
+			first, known := begins[doc.surname]
+			if !known {
+				first = slices.ContainsFunc(words, doc.surname.begins)
+				begins[doc.surname] = first
+			}
+			if !first {
+				later = append(later, n)
+				continue
+			}
 		}
 		take(doc)
 	}
 	for _, n := range later {
+		if len(r.Entries) == q.Limit || r.Total+len(later) <= q.Offset {
+			r.Total += len(later)
+			break
+		}
 		take(&d.index.docs[n])
+		later = later[1:]
 	}
 	return r, nil
 }
@@ -93,14 +107,10 @@ func (d *Directory) Everyone(ctx context.Context, body, unit, category string) (
 
 // doc is one version of one seat in the index; a nil seat is one that is no more.
 type doc struct {
-	seat    *seatState
-	version *version
-	key     []byte // place in the alphabet
-	surname *text
-}
-
-func (d *doc) begins(w word) bool {
-	return strings.HasPrefix(d.surname.folded, w.text) || w.latin && strings.HasPrefix(d.surname.latin, w.text)
+	seat                       *seatState
+	version                    *version
+	surname, given, patronymic *text
+	open                       bool // the seat says it now
 }
 
 // text is a text that many entries share, with its words.
@@ -109,6 +119,11 @@ type text struct {
 	words         []int32
 	folded, latin string // of the first word, for ranking
 	same          string // all words, for comparing
+	key           []byte // place in the alphabet
+}
+
+func (t *text) begins(w word) bool {
+	return strings.HasPrefix(t.folded, w.text) || w.latin && strings.HasPrefix(t.latin, w.text)
 }
 
 // index finds entries by parts of words. Every word that occurs is written once into one line of text, which is what a query runs
@@ -130,10 +145,11 @@ func newIndex() *index {
 	return &index{texts: map[string]*text{}, word: map[string]int32{}, keys: collate.New(language.Ukrainian, collate.IgnoreCase)}
 }
 
-// remove takes a seat out.
+// remove takes a seat out. Its places stay, so that those of others keep their numbers.
 func (x *index) remove(s *seatState) {
 	for _, n := range s.docs {
-		x.docs[n] = doc{}
+		d := &x.docs[n]
+		d.seat, d.version, d.open = nil, nil, false
 		x.dead++
 	}
 }
@@ -141,64 +157,76 @@ func (x *index) remove(s *seatState) {
 // add puts seats in. When most of the index is of seats that are no more it is made anew.
 func (x *index) add(seats []*seatState) {
 	if x.dead > 1000 && x.dead > len(x.docs)/2 {
-		var all []*seatState
+		all := map[*seatState]bool{}
 		for i := range x.docs {
-			if s := x.docs[i].seat; s != nil && (len(all) == 0 || all[len(all)-1] != s) {
-				all = append(all, s)
+			if s := x.docs[i].seat; s != nil {
+				all[s] = true
 			}
 		}
 		*x = *newIndex()
-		seats = append(all, seats...)
+		seats = slices.AppendSeq(slices.Clone(seats), maps.Keys(all))
 	}
-	var fresh []int32
+	var fresh []doc
 	for _, s := range seats {
 		s.docs = s.docs[:0]
 		for i := range s.versions {
 			v := &s.versions[i]
-			n := int32(len(x.docs))
 			f := &v.facts
-			surname := x.text(&f.surname, false, n)
-			for _, t := range []*string{&f.given, &f.patronymic, &f.position, &f.unit} {
-				x.text(t, false, n)
-			}
-			for _, t := range []*string{&f.surnameLatin, &f.givenLatin, &f.positionEN, &f.unitEN} {
-				x.text(t, true, n)
-			}
-			x.docs = append(x.docs, doc{seat: s, version: v, surname: surname, key: x.key(f)})
-			s.docs = append(s.docs, n)
-			fresh = append(fresh, n)
+			_, open := s.open()
+			fresh = append(fresh, doc{seat: s, version: v, open: open && i == len(s.versions)-1, surname: x.name(&f.surname), given: x.name(&f.given), patronymic: x.name(&f.patronymic)})
 		}
 	}
-	byKey := func(a, b int32) int { return bytes.Compare(x.docs[a].key, x.docs[b].key) }
-	slices.SortStableFunc(fresh, byKey)
+	slices.SortStableFunc(fresh, func(a, b doc) int { return a.compare(&b) }) // numbers in order of the alphabet keep what is walked together together
 	merged := make([]int32, 0, len(x.order)+len(fresh))
-	i := 0
-	for _, n := range x.order {
-		if x.docs[n].seat == nil {
-			continue
+	old := x.order
+	for i := range fresh {
+		for ; len(old) > 0 && x.docs[old[0]].compare(&fresh[i]) <= 0; old = old[1:] {
+			merged = append(merged, old[0])
 		}
-		for i < len(fresh) && byKey(fresh[i], n) < 0 {
-			merged = append(merged, fresh[i])
-			i++
-		}
+		n := int32(len(x.docs))
+		x.note(&fresh[i], n)
+		x.docs = append(x.docs, fresh[i])
 		merged = append(merged, n)
 	}
-	x.order = append(merged, fresh[i:]...)
+	x.order = append(merged, old...)
 }
 
-// key is the place of a name in the Ukrainian alphabet; apostrophes and case do not count.
-func (x *index) key(f *facts) []byte {
-	var out []byte
-	for _, s := range []string{f.surname, f.given, f.patronymic} {
-		x.buffer.Reset()
-		out = append(out, x.keys.KeyFromString(&x.buffer, plain(s))...)
-		out = append(out, 0, 0)
+// note puts the words of a doc into the index.
+func (x *index) note(d *doc, n int32) {
+	d.seat.docs = append(d.seat.docs, n)
+	f := &d.version.facts
+	x.occur(d.surname, n)
+	x.occur(d.given, n)
+	x.occur(d.patronymic, n)
+	for _, t := range []*string{&f.position, &f.unit} {
+		x.occur(x.text(t, false), n)
 	}
-	return out
+	for _, t := range []*string{&f.surnameLatin, &f.givenLatin, &f.positionEN, &f.unitEN} {
+		x.occur(x.text(t, true), n)
+	}
+	d.version.unitText, d.version.positionText = x.texts[f.unit], x.texts[f.position]
 }
 
-// text notes that a text stands in a doc; equal texts share their memory.
-func (x *index) text(s *string, latin bool, n int32) *text {
+// compare puts names into the order of the Ukrainian alphabet.
+func (d *doc) compare(o *doc) int {
+	if c := bytes.Compare(d.surname.key, o.surname.key); c != 0 {
+		return c
+	}
+	return cmp.Or(bytes.Compare(d.given.key, o.given.key), bytes.Compare(d.patronymic.key, o.patronymic.key))
+}
+
+// name is text for a part of a name, which has a place in the alphabet; apostrophes and case do not count there.
+func (x *index) name(s *string) *text {
+	t := x.text(s, false)
+	if t.key == nil {
+		x.buffer.Reset()
+		t.key = append([]byte{}, x.keys.KeyFromString(&x.buffer, plain(t.s))...)
+	}
+	return t
+}
+
+// text knows a text; equal ones share their memory.
+func (x *index) text(s *string, latin bool) *text {
 	t := x.texts[*s]
 	if t == nil {
 		t = &text{s: strings.Clone(*s)}
@@ -233,12 +261,16 @@ func (x *index) text(s *string, latin bool, n int32) *text {
 		x.texts[t.s] = t
 	}
 	*s = t.s
+	return t
+}
+
+// occur notes that a text stands in a doc.
+func (x *index) occur(t *text, n int32) {
 	for _, k := range t.words {
 		if o := x.occurs[k]; len(o) == 0 || o[len(o)-1] != n {
 			x.occurs[k] = append(o, n)
 		}
 	}
-	return t
 }
 
 // sameText is what two texts have in common that differ in case, apostrophes or spaces only.

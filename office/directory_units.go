@@ -62,14 +62,17 @@ func (d *Directory) UnitsAt(ctx context.Context, body string, at time.Time) ([]U
 	for _, l := range lines {
 		need(l.Unit).Places += l.Count
 	}
-	for _, e := range d.present(body, at) {
-		u := need(e.unit)
-		u.People++
-		if u.NameEN == "" {
-			u.NameEN = e.unitEN
+	present := d.present(body, at)
+	people := map[*text]int{}
+	for _, v := range present {
+		if people[v.unitText]++; people[v.unitText] == 1 || need(v.unit).NameEN == "" {
+			need(v.unit).NameEN = v.unitEN
 		}
 	}
-	for _, p := range d.places(body, at, lines) {
+	for t, n := range people {
+		need(t.s).People = n
+	}
+	for _, p := range d.places(present, lines) {
 		need(p.Unit).Vacant += p.Vacant
 	}
 	for _, u := range units {
@@ -210,19 +213,16 @@ func (d *Directory) Staffing(ctx context.Context, body string, at time.Time) (pl
 	if _, ok := d.bodies[body]; !ok {
 		return nil, since, ErrNotFound
 	}
-	return d.places(body, at, lines), since, nil
+	return d.places(d.present(body, at), lines), since, nil
 }
 
 // places holds the lines of a staffing list against who serves. The lock is held.
-func (d *Directory) places(body string, at time.Time, lines []StaffLine) []Place {
+func (d *Directory) places(present []*version, lines []StaffLine) []Place {
 	type key struct{ unit, position string }
-	same := func(unit, position string) key {
-		return key{d.index.sameText(unit), d.index.sameText(position)}
-	}
 	out := make([]Place, 0, len(lines))
 	where := map[key]int{}
 	for _, l := range lines {
-		k := same(l.Unit, l.Position)
+		k := key{d.index.sameText(l.Unit), d.index.sameText(l.Position)}
 		if i, ok := where[k]; ok { // one position on several lines
 			out[i].Count += l.Count
 			continue
@@ -230,12 +230,18 @@ func (d *Directory) places(body string, at time.Time, lines []StaffLine) []Place
 		where[k] = len(out)
 		out = append(out, Place{StaffLine: l, Listed: true})
 	}
-	for _, v := range d.present(body, at) {
-		i, ok := where[same(v.unit, v.position)]
+	known := map[[2]*text]int{}
+	for _, v := range present {
+		texts := [2]*text{v.unitText, v.positionText}
+		i, ok := known[texts]
 		if !ok {
-			where[same(v.unit, v.position)] = len(out)
-			i = len(out)
-			out = append(out, Place{StaffLine: StaffLine{Unit: v.unit, Position: v.position, Category: v.category}})
+			k := key{v.unitText.same, v.positionText.same}
+			if i, ok = where[k]; !ok {
+				i = len(out)
+				out = append(out, Place{StaffLine: StaffLine{Unit: v.unit, Position: v.position, Category: v.category}})
+				where[k] = i
+			}
+			known[texts] = i
 		}
 		out[i].People++
 	}
