@@ -271,34 +271,45 @@ const network = `(() => { const real = fetch; globalThis.asked = [];
     return answer;
   }; })()`
 
-// TestAnonymousInBrowser: an official answers an anonymous survey in a browser, by keyboard, over a network that fails at every
-// step; the list of all answers holds and has this one; a second answer and a forged ballot are refused.
-func TestAnonymousInBrowser(t *testing.T) {
+// TestSurveysInBrowser: surveys are answered as people answer them.
+func TestSurveysInBrowser(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short mode: a browser")
 	}
+	b := webtest.Start(t, webtest.Options{})
+	t.Run("anonymous", func(t *testing.T) { testAnonymous(t, b) })
+	t.Run("named and later", func(t *testing.T) { testNamedAndLater(t, b) })
+}
+
+// logIn makes the browser an official's.
+func (l *pollster) logIn(p *webtest.Page, h *servicetest.Holder) {
+	l.Helper()
+	account := l.w.Account("Вигадана Особа", service.Grant{Role: service.Holder, Body: h.Body.EDRPOU, Entitlement: h.Entitlement})
+	at, err := url.Parse(l.w.URL)
+	if err != nil {
+		l.Fatal(err)
+	}
+	p.Open(l.w.URL + "/")
+	for _, c := range l.w.LogIn(account, false).Jar.Cookies(at) {
+		webtest.Eval[bool](p, fmt.Sprintf(`(document.cookie = %q, true)`, c.Name+"="+c.Value+"; path=/"))
+	}
+}
+
+// testAnonymous: an official answers an anonymous survey in a browser, by keyboard, over a network that fails at every
+// step; the list of all answers holds and has this one; a second answer and a forged ballot are refused.
+func testAnonymous(t *testing.T, b *webtest.Browser) {
 	w := world(t)
 	l := newPollster(t, w)
 	s := l.open(true, everyKind(t))
 	holder := w.Ministry.Holders["issued"]
-	account := w.Account("Вигадана Особа", service.Grant{Role: service.Holder, Body: holder.Body.EDRPOU, Entitlement: holder.Entitlement})
-	jar := w.LogIn(account, false).Jar
-	at, err := url.Parse(w.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
 	page, check := w.URL+"/office/surveys/"+s.ID, w.URL+"/office/surveys/"+s.ID+"/check"
-	p := webtest.Start(t, webtest.Options{}).Page(t)
+	p := b.Page(t)
 	p.Before(network)
 	p.Allow("409", "403") // the answers to a second ballot and a forged one
-	p.Open(w.URL + "/")
-	for _, c := range jar.Cookies(at) {
-		webtest.Eval[bool](p, fmt.Sprintf(`(document.cookie = %q, true)`, c.Name+"="+c.Value+"; path=/"))
-	}
+	l.logIn(p, holder)
 	p.Open(page)
 	p.Wait("the ballot's key", `/^([0-9a-f]{4} ){15}[0-9a-f]{4}$/.test(document.getElementById("fingerprint").textContent)`)
 	p.Accessible("survey")
-	p.Picture("../..", "office-survey")
 	p.Scheme("dark")
 	p.Contrast("survey, dark")
 	p.Scheme("light")
@@ -340,7 +351,6 @@ func TestAnonymousInBrowser(t *testing.T) {
 	p.Wait("the focus stays", `document.activeElement.closest("li").dataset.option === "calm"`)
 	p.WaitText("#live", "місце 1 із 3")
 	p.Accessible("survey, ranking")
-	p.Picture("../..", "office-survey-ranking")
 
 	// The draft is there after the page was closed, on this device and nowhere else.
 	p.Wait("the draft", `import("/static/office/ballot.js").then(b => b.draft(document.getElementById("survey").dataset.member, "`+s.ID+`")).then(d => d?.fields.length >= 7)`)
@@ -412,7 +422,6 @@ func TestAnonymousInBrowser(t *testing.T) {
 		t.Errorf("%d ballots after it was sent again, want 1", n)
 	}
 	p.Accessible("survey, sent")
-	p.Picture("../..", "office-survey-sent")
 	requests := webtest.Eval[[][]string](p, `asked`)
 	var ballot map[string]any
 	for _, r := range requests {
@@ -509,7 +518,6 @@ func TestAnonymousInBrowser(t *testing.T) {
 		t.Errorf("check: %d px wider than a window of 320 px", wide)
 	}
 	p.Size(1280, 900)
-	p.Picture("../..", "office-survey-check")
 
 	// Whatever is changed in the list, the browser sees it.
 	ballotJSON, err := json.Marshal(given)
@@ -541,12 +549,14 @@ func TestAnonymousInBrowser(t *testing.T) {
 	  await look("a token twice", (l) => l.tokens.push(l.tokens.at(-1)));
 	  await look("a token of nobody", (l) => { l.tokens[0] = { ...l.tokens[0], signature: l.tokens[1].signature }; });
 	  await look("a made-up number", (l) => (l.received = 6));
+	  await look("more given out than asked", (l) => (l.eligible = 4));
+	  await look("nothing shown", (l) => { l.k = 100; l.entries = []; });
 	  await look("fewer given out", (l) => (l.issued = 4));
 	  await look("another survey", (l) => (l.id = "another"));
 	  return out;
 	})`)
 	for name, want := range map[string]string{"as it is": "/true/true", "own value changed": "/true/false", "own range changed": "/true/false", "own range is text": "/true/false", "own entry gone": "entries/true/false", "own token gone": "received/false/false",
-		"a token twice": "received,twice/true/true", "a token of nobody": "forged/true/true", "a made-up number": "entries,issued,received/true/true", "fewer given out": "issued/true/true",
+		"a token twice": "received,twice/true/true", "a token of nobody": "forged/true/true", "a made-up number": "entries,issued,received/true/true", "more given out than asked": "issued/true/true", "nothing shown": "entries/true/false", "fewer given out": "issued/true/true",
 		"another survey": "forged/true/true"} {
 		if findings[name] != want {
 			t.Errorf("%s: %q, want %q", name, findings[name], want)
@@ -560,6 +570,83 @@ func TestAnonymousInBrowser(t *testing.T) {
 		if strings.Contains(w.Logs.String(), never) {
 			t.Errorf("the log has %q", never)
 		}
+	}
+}
+
+// testNamedAndLater: a named survey with its draft, two people in one browser, and a ballot that leaves later.
+func testNamedAndLater(t *testing.T, b *webtest.Browser) {
+	w := world(t)
+	l := newPollster(t, w)
+	named, anonymous := l.open(false, everyKind(t)), l.open(true, everyKind(t))
+	p := b.Page(t)
+	// Minutes pass at once: what waits for a random moment does not hold up the test.
+	p.Before(`(() => { const real = setTimeout; globalThis.setTimeout = (f, ms, ...a) => real(f, ms > 1000 && ms <= 15000 ? 1 : ms, ...a); })()`)
+	l.logIn(p, w.Ministry.Holders["issued"])
+	p.Open(w.URL + "/office/surveys/" + named.ID + "?lang=en")
+	p.WaitText("#progress", "Page 1 of 3")
+	p.WaitText("h1", "EN Умови праці")
+	p.TabsThrough("named survey")
+	p.Click("#a-place-away")
+	p.Click("#next")
+	p.Click("#q-first button.quiet:not([aria-label])") // this order
+	p.Click("#next")
+	p.Type("#a-years", "9")
+	p.Wait("the draft", `import("/static/office/ballot.js").then(b => b.draft(document.getElementById("survey").dataset.member, "`+named.ID+`")).then(d => d?.fields.some(([n, v]) => n === "a.years" && v === "9"))`)
+	p.Click("#send")
+	p.WaitVisible("#answered")
+	answers, err := l.p.surveys.Answers(t.Context(), named.ID)
+	if err != nil || len(answers) != 1 {
+		t.Fatalf("%d answers: %v", len(answers), err)
+	}
+	if got, err := answers[0].Answer.JSON(); err != nil || string(got) != `{"first":["light","air","calm"],"place":"away","years":9}` {
+		t.Errorf("answer %s: %v", got, err)
+	}
+	p.Wait("the page", `document.getElementById("a-place-away").checked && !document.getElementById("next").hidden`)
+	if left := webtest.Eval[bool](p, `import("/static/office/ballot.js").then(b => b.draft(document.getElementById("survey").dataset.member, "`+named.ID+`")).then(d => !!d)`); left {
+		t.Error("the draft of an answer that was taken stays on the device")
+	}
+
+	// A ballot for later: signed now, on this device until its time.
+	p.Open(w.URL + "/office/surveys/" + anonymous.ID + "?lang=uk")
+	p.Click("#a-place-away")
+	p.Click("#next")
+	p.Click("#next")
+	p.Click("#when-later")
+	p.Click("#send")
+	p.WaitText("#ballot-state", "чекає на цьому пристрої")
+	p.Accessible("survey, waits")
+	received := func() int {
+		n, err := l.p.box.Received(t.Context(), anonymous.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	due := webtest.Eval[float64](p, `import("/static/office/ballot.js").then(b => b.ballots()).then(all => (all.at(-1).due - Date.now()) / 60000)`)
+	if due < 9 || due > 6*60 || received() != 0 {
+		t.Errorf("due in %.0f minutes, %d received", due, received())
+	}
+	// Another person in the same browser sees nothing of it, and has a ballot of his own.
+	l.logIn(p, w.Ministry.Holders["second"])
+	p.Open(w.URL + "/office/surveys/" + anonymous.ID)
+	p.WaitVisible("#survey")
+	if webtest.Eval[bool](p, `document.getElementById("ballot").checkVisibility() || document.getElementById("draft").checkVisibility()`) || webtest.Eval[bool](p, `document.getElementById("a-place-away").checked`) {
+		t.Error("one person's answer is shown to another in the same browser")
+	}
+	// Before its time it stays, on any page; after it, the first page of the office has it leave, whoever is logged in.
+	p.Before(webtest.ShiftClock(6*time.Hour + time.Minute))
+	p.Open(w.URL + "/office/")
+	p.Wait("the ballot left", `import("/static/office/ballot.js").then(b => b.ballots()).then(all => all.length === 1 && all[0].stage === "sent")`)
+	if n := received(); n != 1 {
+		t.Errorf("%d ballots, want 1", n)
+	}
+	l.logIn(p, w.Ministry.Holders["issued"])
+	p.Open(w.URL + "/office/surveys/" + anonymous.ID)
+	p.WaitText("#ballot-state", "Відповідь прийнято")
+	p.Click("#erase")
+	p.WaitVisible("#erased")
+	if n := webtest.Eval[int](p, `import("/static/office/ballot.js").then(b => b.ballots()).then(all => all.length)`); n != 0 {
+		t.Errorf("%d ballots after they were erased", n)
 	}
 }
 

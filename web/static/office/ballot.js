@@ -13,13 +13,15 @@ const TERM = 20_000; // milliseconds of one request
 const VARIANT = "RSABSSA-SHA384-PSS-Randomized";
 const SECRET = 32; // bytes
 
-/** What stopped a ballot, by name. at: the fields of the answer that the service refused. */
+/** Fewer people than this are shown in no list by themselves. */
+export const GROUP = 5;
+
+/** What stopped a ballot, by name. */
 export class BallotError extends Error {
-  constructor(code, at = []) {
+  constructor(code) {
     super("ballot: " + code);
     this.name = "BallotError";
     this.code = code;
-    this.at = at;
   }
 }
 
@@ -80,7 +82,7 @@ async function ask(path, init) {
   } catch {
     if (!response || response.ok) throw new BallotError("offline"); // nothing came, or not all of it
   }
-  if (!response.ok) throw new BallotError(body?.code ?? `http-${response.status}`, (body?.errors ?? []).map((e) => String(e.location ?? "").replace(/^answer\./, "")));
+  if (!response.ok) throw new BallotError(body?.code ?? `http-${response.status}`);
   return body;
 }
 
@@ -155,20 +157,12 @@ export const dropDraft = (member, survey) => within("drafts", "readwrite", (s) =
  */
 export const ballot = (member, survey) => within("ballots", "readonly", (s) => done(s.get([member, survey])));
 
-/** Every ballot of this browser; of one person with a mark. */
-export async function ballots(member) {
-  const all = await within("ballots", "readonly", (s) => done(s.getAll()));
-  return member === undefined ? all : all.filter((b) => b.member === member);
-}
+/** Every ballot of this browser. */
+export const ballots = () => within("ballots", "readonly", (s) => done(s.getAll()));
 
 const put = (record) => within("ballots", "readwrite", (s) => done(s.put(record)));
 
 export const dropBallot = (member, survey) => within("ballots", "readwrite", (s) => done(s.delete([member, survey])));
-
-/** Erases the secrets that have no use but to find the own answer. */
-export async function dropReceipts(member) {
-  for (const b of await ballots(member)) if (b.stage === "sent" || b.stage === "refused") await dropBallot(b.member, b.survey);
-}
 
 // ——— the protocol ———
 
@@ -227,7 +221,7 @@ export async function sign(record) {
 
 /**
  * Sends a signed ballot without saying who sends it. Sent again it is counted once. Errors: "offline" and those of a busy service leave
- * it as it is, "answer-wrong" too (at: the questions); what is refused for good is kept as "refused" with its code.
+ * it as it is, "answer-wrong" too, and the answer may be changed; what is refused for good is kept as "refused" with its code.
  */
 export async function send(record) {
   if (record.stage !== "ready") return record;
@@ -245,13 +239,13 @@ export async function send(record) {
   return next;
 }
 
-/** Sends what is due of one person's ballots. Answers how many were sent. */
-export async function sendDue(member, now = Date.now()) {
+/** Sends every signed ballot of this browser that is due, whoever is logged in. Answers how many were taken. */
+export async function sendDue(now = Date.now()) {
   let sent = 0;
-  for (const b of await ballots(member)) {
-    if ((b.stage !== "ready" && b.stage !== "asked") || b.due > now) continue;
+  for (const b of await ballots()) {
+    if (b.stage !== "ready" || b.due > now) continue;
     try {
-      await send(await sign(b));
+      await send(b);
       sent++;
     } catch {
       // It stays for the next time, or is kept as refused; its page says which.
@@ -303,9 +297,10 @@ export async function count(list) {
     last = at;
   }
   if (list.tokens.length !== list.received) wrong.add("received");
-  if (!(list.received <= list.issued)) wrong.add("issued");
+  if (!(list.received <= list.issued && list.issued <= list.eligible)) wrong.add("issued");
+  if (list.k !== GROUP) wrong.add("entries");
   const counts = [];
-  const hidden = list.received < list.k; // too few to show anything but that they were counted
+  const hidden = list.received < GROUP; // too few to show anything but that they were counted
   for (const q of list.questions.pages.flatMap((p) => p.questions)) {
     for (const part of parts(q)) {
       const entries = list.entries.find((e) => e.question === q.id && e.part === part)?.list ?? [];
@@ -332,7 +327,7 @@ export async function find(list, secret, answer) {
       const id = await entryOf(secret, q.id, part);
       const value = list.entries.find((e) => e.question === q.id && e.part === part)?.list.find(([entry]) => entry === id)?.[1];
       entries.push({ question: q.id, part, value });
-      if (list.received < list.k) continue;
+      if (list.received < GROUP) continue;
       if (value === undefined || (answer && !stands(q, value, valueOf(q, part, answer)))) same = false;
     }
   }

@@ -2,7 +2,7 @@
 
 import { el } from "/static/lib/ui.js";
 import { inLang, questions } from "/static/office/answer.js";
-import { ballots, bytes64, count, dropBallot, find, groups, parts, recount } from "/static/office/ballot.js";
+import { GROUP, ballots, bytes64, count, dropBallot, find, groups, parts, recount } from "/static/office/ballot.js";
 
 const place = document.getElementById("check");
 const own = document.getElementById("own");
@@ -14,7 +14,7 @@ const faults = {
   forged: T("У переліку є бюлетень без вірного підпису.", "The list has a ballot without a good signature."),
   twice: T("Перелік не впорядковано, або якийсь бюлетень стоїть у ньому двічі.", "The list is not in order, or has a ballot twice."),
   received: T("Бюлетенів у переліку не стільки, скільки прийнято.", "The list does not have as many ballots as were received."),
-  issued: T("Прийнято більше бюлетенів, ніж видано.", "More ballots were received than were given out."),
+  issued: T("Прийнято більше бюлетенів, ніж видано, або видано більше, ніж запрошено людей.", "More ballots were received than were given out, or more given out than people invited."),
   entries: T("У якомусь питанні відповідей не стільки, скільки бюлетенів.", "A question does not have as many answers as there are ballots."),
 };
 
@@ -59,7 +59,7 @@ async function show(list, secret, kept) {
         : T("Вашу відповідь враховано.", "Your answer was counted.");
   own.replaceChildren(el("div", { class: "notice " + (good ? "good" : "bad"), role: "status", id: "own-state", "data-good": String(good) }, el("p", {}, text)));
   if (!found.counted) return;
-  if (list.received < list.k) {
+  if (list.received < GROUP) {
     own.append(el("p", { class: "hint" }, T("Відповідей надто мало, щоб показувати бодай одну.", "There are too few answers to show any.")));
     return;
   }

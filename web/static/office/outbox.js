@@ -1,25 +1,17 @@
-// Ballots of anonymous surveys that wait on this device leave when they are due, whenever the list of surveys or the start of
-// Дія.Офіс is open.
+// Ballots of anonymous surveys that wait on this device leave when they are due and a page of Дія.Офіс is open. They need no log-in.
 
-import { el } from "/static/lib/ui.js";
-import { ballots, sendDue } from "/static/office/ballot.js";
+import { sendDue } from "/static/office/ballot.js";
 
-const place = document.getElementById("outbox");
-const T = (uk, en) => (document.documentElement.lang === "en" ? en : uk);
+const LONGEST = 15_000; // milliseconds: not at the moment when somebody opens a page under a name
+const AGAIN = 60_000;
 
-async function run() {
-  const { member } = place.dataset;
-  const sent = await sendDue(member);
-  const waiting = (await ballots(member)).filter((b) => b.stage === "ready" || b.stage === "asked").length;
-  const lines = [];
-  if (sent) lines.push(T(`Надіслано бюлетенів, що чекали на цьому пристрої: ${sent}.`, `Ballots sent that waited on this device: ${sent}.`));
-  if (waiting) lines.push(T(`Бюлетенів чекає на цьому пристрої: ${waiting}.`, `Ballots waiting on this device: ${waiting}.`));
-  place.hidden = lines.length === 0;
-  if (lines.length) place.replaceChildren(el("div", { class: "notice", role: "status" }, lines.map((line) => el("p", {}, line))));
+function soon() {
+  const [n] = crypto.getRandomValues(new Uint32Array(1));
+  setTimeout(async () => {
+    const sent = await sendDue().catch(() => 0); // a browser that keeps nothing has no ballots
+    if (sent) dispatchEvent(new Event("posvid-ballots"));
+    setTimeout(soon, AGAIN);
+  }, (n / 2 ** 32) * LONGEST);
 }
 
-if (place) {
-  const quiet = () => run().catch(() => {}); // a browser that keeps nothing has no ballots
-  quiet();
-  setInterval(quiet, 60_000);
-}
+soon();

@@ -2,7 +2,7 @@
 // ranking by buttons, a draft that stays on this device, and for an anonymous survey the ballot. A named survey works without it.
 
 import { el } from "/static/lib/ui.js";
-import { check, faultText, inLang, questions, read, visible } from "/static/office/answer.js";
+import { check, faultText, questions, read, visible } from "/static/office/answer.js";
 import * as box from "/static/office/ballot.js";
 
 const form = /** @type {HTMLFormElement} */ (document.getElementById("survey"));
@@ -56,7 +56,7 @@ function mark(faults, on = () => true) {
   for (const id of byID.keys()) {
     const fault = faults.find((f) => f.question === id && on(id));
     const place = $("e-" + id);
-    place.textContent = fault ? (fault.text ?? faultText(byID.get(id), fault.code, lang)) : "";
+    place.textContent = fault ? faultText(byID.get(id), fault.code, lang) : "";
     place.hidden = !fault;
     if (fault) fieldset(id).setAttribute("aria-invalid", "true");
     else fieldset(id).removeAttribute("aria-invalid");
@@ -200,13 +200,14 @@ const problems = {
   "survey-served": ["Ваш бюлетень уже видано: на іншому пристрої, в іншому браузері або дані цього браузера стерто. Другого бюлетеня не буде.", "Your ballot was given out already: on another device, in another browser, or this browser's data was erased. There is no second one."],
   "survey-closed": ["Опитування вже закрито.", "The survey is closed already."],
   "survey-not-eligible": ["Це опитування не для вашого підрозділу чи категорії.", "This survey is not for your unit or category."],
+  "not-logged-in": ["Сеанс закінчився. Увійдіть знову: чернетка лежить на цьому пристрої.", "The session has ended. Log in again: the draft lies on this device."],
   "office-no-id": ["Доступ має лише власник чинного службового посвідчення.", "Only the holder of a valid service ID has access."],
   "ballot-counted": ["За цим бюлетенем уже враховано іншу відповідь.", "Another answer was counted for this ballot already."],
   "ballot-forged": ["Служба не визнала підпису бюлетеня. Відповідь не враховано; скажіть про це тому, хто проводить опитування.", "The service did not accept the ballot's signature. The answer was not counted; tell whoever runs the survey."],
   signature: ["Підпис служби невірний. Нічого не надіслано: із таким підписом бюлетень можна було б упізнати. Скажіть про це тому, хто проводить опитування.", "The service's signature is wrong. Nothing was sent: a ballot with it could be recognised. Tell whoever runs the survey."],
   key: ["Ключ опитування не такий, яким має бути. Нічого не надіслано.", "The key of the survey is not what it has to be. Nothing was sent."],
   descriptor: ["Опис опитування не сходиться зі своїм хешем або з цією сторінкою. Нічого не надіслано.", "What the service says of the survey does not match its hash or this page. Nothing was sent."],
-  "answer-wrong": ["Служба не прийняла відповіді: подивіться на позначені питання.", "The service did not take the answer: look at the marked questions."],
+  "answer-wrong": ["Служба не прийняла такої відповіді. Перегляньте її й надішліть ще раз.", "The service did not take this answer. Look through it and send it again."],
   storage: ["Цей браузер не зберігає даних, тому анонімний бюлетень тут зробити не можна. Відкрийте сторінку не в приватному вікні.", "This browser keeps no data, so an anonymous ballot cannot be made here. Open the page outside a private window."],
 };
 
@@ -258,7 +259,7 @@ async function deliver(ballot) {
   } catch (e) {
     const now = (await box.ballot(member, survey).catch(() => undefined)) ?? ballot;
     state(now, e);
-    if (e.code === "answer-wrong") mark(e.at.map((question) => ({ question, code: "other" })));
+    if (e.code === "answer-wrong") wrong(problem(e));
   }
 }
 
@@ -301,10 +302,7 @@ async function cast() {
       } catch (e) {
         ballot = (await box.ballot(member, survey)) ?? ballot;
         state(ballot, e);
-        if (e.code === "answer-wrong") {
-          wrong(problem(e));
-          mark(e.at.map((question) => ({ question, code: "other" })));
-        }
+        if (e.code === "answer-wrong") wrong(problem(e));
         return;
       }
     }
@@ -363,8 +361,7 @@ first?.querySelector("input, textarea, button")?.focus();
 if (anonymous) {
   try {
     const ballot = await box.ballot(member, survey);
-    if (ballot && ballot.stage === "ready" && ballot.due <= Date.now()) await deliver(ballot);
-    else if (ballot) state(ballot);
+    if (ballot) state(ballot);
     else if (form.dataset.taken === "true") {
       form.hidden = true;
       $("progress").hidden = true;
@@ -379,9 +376,8 @@ if (anonymous) {
   } catch (e) {
     wrong(problem(e));
   }
-  // A ballot that is due while the page stays open leaves then.
-  setInterval(async () => {
-    const ballot = await box.ballot(member, survey).catch(() => undefined);
-    if (ballot?.stage === "ready" && ballot.due <= Date.now()) await deliver(ballot);
-  }, 30_000);
+  addEventListener("posvid-ballots", async () => {
+    const ballot = await box.ballot(member, survey).catch(() => undefined); // outbox.js has sent something
+    if (ballot && ballot.stage !== "asked") state(ballot);
+  });
 }
