@@ -626,20 +626,10 @@ func (p *mailPart) sevenBit(depth int, parts *int) error {
 
 // sevenBitParts does it for each part of a multipart entity, under a new boundary.
 func (p *mailPart) sevenBitParts(depth int, parts *int) error {
-	delimiter := []byte("\r\n--" + p.params["boundary"])
-	chunks := bytes.Split(append([]byte("\r\n"), p.body...), delimiter)
 	boundary := newMailID()
 	var b bytes.Buffer
 	written := 0
-	for _, chunk := range chunks[1:] {
-		if bytes.HasPrefix(chunk, []byte("--")) { // the closing delimiter; what follows is for nobody
-			break
-		}
-		rest := bytes.TrimLeft(chunk, " \t")
-		entity, ok := bytes.CutPrefix(rest, []byte("\r\n"))
-		if !ok {
-			return MailMalformed.because("a boundary stands inside a line")
-		}
+	for _, entity := range splitParts(p.body, p.params["boundary"]) {
 		fields, body, err := splitHeader(entity)
 		if err != nil {
 			return err
@@ -668,6 +658,34 @@ func (p *mailPart) sevenBitParts(depth int, parts *int) error {
 	b.WriteString("--" + boundary + "--\r\n")
 	p.params["boundary"], p.encoding, p.body = boundary, "7bit", b.Bytes()
 	return nil
+}
+
+// splitParts finds the parts between the delimiter lines of a boundary (RFC 2046, Section 5.1.1). What stands before the first and
+// after the closing one is for nobody.
+func splitParts(body []byte, boundary string) (parts [][]byte) {
+	begin, inside := 0, false
+	for at := 0; at < len(body); {
+		next := len(body)
+		if i := bytes.Index(body[at:], []byte("\r\n")); i >= 0 {
+			next = at + i + 2
+		}
+		line := bytes.TrimRight(body[at:next], " \t\r\n")
+		rest, ok := bytes.CutPrefix(line, []byte("--"+boundary))
+		if ok && (len(rest) == 0 || string(rest) == "--") {
+			if inside {
+				parts = append(parts, body[begin:max(begin, at-2)]) // the line end before the delimiter belongs to it
+			}
+			if inside = len(rest) == 0; !inside {
+				return parts
+			}
+			begin = next
+		}
+		at = next
+	}
+	if inside {
+		parts = append(parts, body[begin:])
+	}
+	return parts
 }
 
 // write writes an entity: further header lines, its content fields, an empty line, its body.
