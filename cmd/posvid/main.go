@@ -61,7 +61,7 @@ Try: posvid demo`),
 		}},
 		{"holder", "Пред'явник:", "Holder:", []*cobra.Command{walletCommand(env)}},
 		{"anyone", "Кожному:", "Anyone:", append(verifyCommands(env), inspectCommand(env), demoCommand(env), benchCommand(env), doctorCommand(env), manCommand(env))},
-		{"service", "Служба:", "Service:", []*cobra.Command{serveCommand(env), accountCommand(env), syncCommand(env)}},
+		{"service", "Служба:", "Service:", []*cobra.Command{serveCommand(env), accountCommand(env), officeCommand(env), syncCommand(env)}},
 	}
 	for _, g := range groups {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: env.T(g.uk, g.en)})
