@@ -23,7 +23,7 @@ FUZZ_EACH ?= 60
 CRASH_CYCLES ?= 10000
 CARD_SESSIONS ?= 5000
 
-.PHONY: build demo test vectors vectors-check fuzz fuzz-short bench qr-score card-test card-chaos web-test deb deb-check crash cover clean lint wasm cross test-deps
+.PHONY: build demo test vectors vectors-check fuzz fuzz-short bench qr-score card-test card-chaos web-test office-test deb deb-check crash cover clean lint wasm cross test-deps
 
 build: wasm
 	$(BUILD) -trimpath -o $(BIN)/posvid ./cmd/posvid
@@ -89,6 +89,10 @@ qr-score:
 # The pages in a real Chromium: every test that drives one.
 web-test: test-deps wasm
 	./scripts/web-test
+
+# The office module: its tests, with the programs that officials use already.
+office-test: test-deps build
+	./scripts/office-test
 
 # Two Debian packages, the same bytes for the same commit.
 deb:
