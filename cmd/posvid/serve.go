@@ -50,6 +50,15 @@ const (
 	maxLogin    = 64 << 10         // bytes of the configuration of log-in
 )
 
+// Where the service listens unless it is told otherwise, and the demo's mail gate beside it.
+const (
+	defaultListen = "127.0.0.1:8080"
+	demoGate      = "127.0.0.1:2525"
+)
+
+// demoOffice is the folder of what the office module leaves in the demo's folder for programs to be tried with.
+const demoOffice = "office"
+
 // serveFlags are the flags of `posvid serve`.
 type serveFlags struct {
 	listen, origin, cert, key, metrics string
@@ -86,7 +95,7 @@ To try it: posvid serve --demo`),
 		},
 	}
 	flags := command.Flags()
-	flags.StringVar(&f.listen, "listen", "127.0.0.1:8080", "адреса і порт; порт 0 — будь-який / address and port; port 0 takes any")
+	flags.StringVar(&f.listen, "listen", defaultListen, "адреса і порт; порт 0 — будь-який / address and port; port 0 takes any")
 	flags.StringVar(&f.origin, "origin", "", "адреса служби для браузерів, https://ім'я / the service as browsers see it")
 	flags.StringVar(&f.cert, "tls-cert", "", "файл сертифіката з ланцюжком (PEM); зміни підхоплюються / certificate chain, reloaded when it changes")
 	flags.StringVar(&f.key, "tls-key", "", "файл його закритого ключа (PEM) / its private key")
@@ -123,7 +132,9 @@ func (f *serveFlags) runDemo(ctx context.Context, env *cli.Env, dir string) erro
 		f.origin = "http://localhost:0"
 	}
 	if f.smtp == (smtpFlags{}) {
-		f.smtp.listen = "127.0.0.1:0"
+		if f.smtp.listen = "127.0.0.1:0"; f.listen == defaultListen {
+			f.smtp.listen = demoGate
+		}
 	}
 	return f.run(ctx, env)
 }
@@ -298,6 +309,13 @@ func (f *serveFlags) mount(s *service.Server, env *cli.Env, ballots *store.Servi
 	c := offices.Config{Store: s.Store.Office(), Ballots: ballots.Office()}
 	if smtp != nil {
 		c.Gate, c.GatePort = smtp.gate, smtp.port()
+	}
+	if f.demo {
+		folder, err := filepath.Abs(env.Path(demoOffice))
+		if err != nil {
+			return err
+		}
+		c.Demo = folder
 	}
 	return offices.Mount(s, c)
 }
@@ -543,6 +561,7 @@ func (h *host) welcome(f *serveFlags) {
 	for _, b := range h.server.Bodies {
 		h.env.Say("кадровик:      %s/b/%s/  %s", "registrar: %s/b/%s/  %s", origin, b.EDRPOU, b.Name)
 	}
+	h.env.Say("Дія.Офіс:      %s/office/", "office:   %s/office/", origin)
 	if h.smtp != nil {
 		h.env.Say("поштова брама: %s:%s (STARTTLS)", "mail gate: %s:%s (STARTTLS)", h.smtp.host, h.smtp.port())
 	}
@@ -556,6 +575,9 @@ func (h *host) welcome(f *serveFlags) {
 			h.env.Say("талон:         %s", "slip:     %s", link)
 			h.env.Say("               відкрийте в гаманці, щоб підключити вигадану особу: %s", "          open it to enrol an invented person: %s", name)
 		}
+		h.env.Say("програми:      адресна книга й календарі %s/dav/, ім'я і пароль у файлах %s і %s; листи лягають у %s",
+			"programs: address book and calendars %s/dav/, user name and password in %s and %s; letters arrive in %s", origin,
+			h.env.Path(demoOffice, offices.DemoUser), h.env.Path(demoOffice, offices.DemoPassword), h.env.Path(demoOffice, offices.DemoMail))
 	}
 	if f.dev {
 		h.env.Say("увага: вхід без пароля (%s/login/dev); лише для вигаданих даних", "warning: log-in without a password (%s/login/dev); for invented data only", origin)

@@ -4,6 +4,7 @@
 package offices
 
 import (
+	"context"
 	"errors"
 
 	"github.com/posvid/posvid/office"
@@ -17,6 +18,8 @@ type Config struct {
 
 	Gate     *office.Gate // optional: the mail gate, which Mount joins to the module; who serves it is up to the caller
 	GatePort string       // port of the gate, as the page tells people; empty when it is not known
+
+	Demo string // optional: absolute folder for what a demo's invented data leave outside of the stores; empty: no invented data
 }
 
 // part is this part over one server.
@@ -55,6 +58,9 @@ func mount(s *service.Server, c Config) (*part, error) {
 		if err := mount(); err != nil {
 			return nil, err
 		}
+	}
+	if c.Demo != "" {
+		return p, p.demo(context.Background(), c.Demo)
 	}
 	return p, nil
 }
