@@ -39,6 +39,9 @@ var (
 		"Виправте названі питання.", "Mend the questions that are named.")
 )
 
+// surveyPersonLabel keeps the keyed hashes of people in surveys from all other ones.
+const surveyPersonLabel = "posvid survey person v1"
+
 // surveyTick is how often surveys whose time has come are closed, and the ballot box forgets the order of its ballots.
 const surveyTick = time.Minute
 
@@ -47,6 +50,11 @@ func (p *part) mountSurveys() error {
 	service.Operation(p.s, officials, surveyAPI("office-survey-token", http.MethodPost, "/api/v1/office/surveys/{id}/token",
 		"Sign the blinded token of an anonymous survey", "Once for each person of the audience. The same blinded message again gets the same answer.", 403, 404, 409, 422), p.surveyToken)
 	p.s.Every("office-surveys", surveyTick, p.closeSurveys)
+	p.s.Page("GET /office/surveys", officials, p.surveysPage)
+	p.s.Page("GET /office/surveys/{id}/results", officials, p.resultsPage)
+	p.s.Page("GET /office/surveys/{id}/results/{format}", officials, p.resultsFile)
+	p.mountEditors()
+	p.atHome(p.homeSurveys)
 	return p.mountAnswering()
 }
 
@@ -88,7 +96,7 @@ func (p *part) surveyPerson(ctx context.Context, survey string, seat office.Seat
 	if err != nil {
 		return [32]byte{}, err
 	}
-	return p.s.Store.MAC("posvid survey person v1", []byte(survey+"/"+known))
+	return p.s.Store.MAC(surveyPersonLabel, []byte(survey+"/"+known))
 }
 
 // knownBy is a person's number in the registers of the state, so that somebody who serves in two bodies is one person; of somebody
@@ -110,34 +118,33 @@ func knownBy(tx issuer.Tx, seat office.Seat) (string, error) {
 	return fmt.Sprintf("body/%s/%x", seat.Body, person.Key[:]), nil
 }
 
-// audienceOf is everybody whom a survey asks, as of now: who serves in the bodies, units and categories, whether or not a service ID
-// is valid today.
+// audienceOf is everybody whom a survey asks, as of now: who serves in the bodies, units (with those below them) and categories,
+// whether or not a service ID is valid today.
 func (p *part) audienceOf(ctx context.Context, survey string, groups []office.Audience, at time.Time) ([]office.Eligible, error) {
+	if err := p.fillDirectory(ctx, at); err != nil {
+		return nil, err
+	}
 	var out []office.Eligible
 	for _, g := range groups {
 		body, err := p.s.Body(g.Body)
 		if err != nil {
 			return nil, SurveyAudience.Because(err)
 		}
-		standings, err := body.Register.Standings(ctx, at)
+		people, err := p.directory.Everyone(ctx, g.Body, g.Unit, g.Category)
 		if err != nil {
 			return nil, err
 		}
 		err = body.Store.View(ctx, func(tx issuer.Tx) error {
-			for _, s := range standings {
-				if g.Unit != "" && s.Record.Unit != g.Unit || g.Category != "" && s.Record.Category != g.Category {
-					continue
-				}
-				seat := office.Seat{Body: g.Body, Post: s.Entitlement}
-				known, err := knownBy(tx, seat)
+			for _, e := range people {
+				known, err := knownBy(tx, e.Seat)
 				if err != nil {
 					return err
 				}
-				person, err := p.s.Store.MAC("posvid survey person v1", []byte(survey+"/"+known))
+				person, err := p.s.Store.MAC(surveyPersonLabel, []byte(survey+"/"+known))
 				if err != nil {
 					return err
 				}
-				out = append(out, office.Eligible{Person: person, Seat: seat, Unit: s.Record.Unit, Category: s.Record.Category})
+				out = append(out, office.Eligible{Person: person, Seat: e.Seat, Unit: e.Unit, Category: e.Category})
 			}
 			return nil
 		})
@@ -245,4 +252,32 @@ func (p *part) surveyToken(ctx context.Context, in *tokenInput) (*tokenOutput, e
 	out := &tokenOutput{}
 	out.Body.Signature = base64url.EncodeToString(signature)
 	return out, nil
+}
+
+// say is the text of a language.
+func say(lang, uk, en string) string {
+	if lang == "en" {
+		return en
+	}
+	return uk
+}
+
+// homeSurveys are the open surveys that a member has not answered, on the first page.
+func (p *part) homeSurveys(ctx context.Context, m member, at time.Time, lang string) (homeSection, error) {
+	h := homeSection{ID: "surveys", Title: say(lang, "Опитування", "Surveys"), Empty: say(lang, "Немає опитувань, які чекають на вашу відповідь.", "No survey awaits your answer."),
+		More: "/office/surveys", MoreText: say(lang, "Усі опитування", "All surveys")}
+	open, err := p.mySurveys(ctx, m, lang, office.SurveyOpen)
+	if err != nil {
+		return h, err
+	}
+	for _, s := range open {
+		if !s.Served && len(h.Lines) < 5 {
+			note := say(lang, "іменне", "named")
+			if s.Anonymous {
+				note = say(lang, "анонімне", "anonymous")
+			}
+			h.Lines = append(h.Lines, homeLine{When: say(lang, "до ", "until ") + s.Closes, Text: s.Title, Link: "/office/surveys/" + s.ID, Note: note})
+		}
+	}
+	return h, nil
 }
