@@ -243,18 +243,18 @@ func (p *part) editorSurvey(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	v := editorView{Survey: s, Saved: r.URL.Query().Get("saved") != "", Sent: r.URL.Query().Get("sent")}
-	return p.showSurvey(w, r, http.StatusOK, &v)
+	return p.showEdited(w, r, http.StatusOK, &v)
 }
 
-// showSurvey is the editor's page of a stored survey.
-func (p *part) showSurvey(w http.ResponseWriter, r *http.Request, status int, v *editorView) error {
+// showEdited is the editor's page of a stored survey.
+func (p *part) showEdited(w http.ResponseWriter, r *http.Request, status int, v *editorView) error {
 	s, lang := &v.Survey, p.s.Lang(r)
 	v.Title = s.Definition.Title.In(lang)
 	if strings.Trim(v.Sent, "0123456789") != "" {
 		v.Sent = ""
 	}
 	if s.State == office.SurveyDraft {
-		form, ok := formOf(s)
+		form, ok := surveyFormOf(s)
 		v.Form, v.FileOnly = form, !ok
 		return p.renderEditor(w, r, status, v)
 	}
@@ -367,7 +367,7 @@ func (p *part) editorOpen(w http.ResponseWriter, r *http.Request) error {
 		if v.Wrong = problem; s.State != office.SurveyDraft {
 			return err
 		}
-		return p.showSurvey(w, r, problem.Status, &v)
+		return p.showEdited(w, r, problem.Status, &v)
 	}
 	return p.toEditor(w, r, s.ID, "")
 }

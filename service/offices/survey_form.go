@@ -123,8 +123,8 @@ func (f *surveyForm) renumber(to func(int) int) {
 	}
 }
 
-// formOf is a draft as a form. false: it says more than the form can, and is changed by a file only.
-func formOf(s *office.Survey) (surveyForm, bool) {
+// surveyFormOf is a draft as a form. false: it says more than the form can, and is changed by a file only.
+func surveyFormOf(s *office.Survey) (surveyForm, bool) {
 	d := &s.Definition
 	f := surveyForm{TitleUK: d.Title.UK, TitleEN: d.Title.EN, IntroUK: d.Intro.UK, IntroEN: d.Intro.EN, Anonymous: s.Anonymous, Revision: s.Revision}
 	number := map[string]int{}

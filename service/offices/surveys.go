@@ -254,14 +254,6 @@ func (p *part) surveyToken(ctx context.Context, in *tokenInput) (*tokenOutput, e
 	return out, nil
 }
 
-// say is the text of a language.
-func say(lang, uk, en string) string {
-	if lang == "en" {
-		return en
-	}
-	return uk
-}
-
 // homeSurveys are the open surveys that a member has not answered, on the first page.
 func (p *part) homeSurveys(ctx context.Context, m member, at time.Time, lang string) (homeSection, error) {
 	h := homeSection{ID: "surveys", Title: say(lang, "Опитування", "Surveys"), Empty: say(lang, "Немає опитувань, які чекають на вашу відповідь.", "No survey awaits your answer."),
