@@ -45,7 +45,7 @@ func TestBlindRSA(t *testing.T) {
 	})
 }
 
-func inNode(t *testing.T) blinder {
+func inNode(t testing.TB) blinder {
 	run := nodeModule(t, "blindrsa.js", "blindrsa.mjs")
 	return func(q map[string]any) (a map[string]any) {
 		t.Helper()
@@ -56,7 +56,7 @@ func inNode(t *testing.T) blinder {
 
 // nodeModule runs a driver of testdata in Node.js over a module of static/office that imports nothing. A call of run is one line of
 // JSON to the driver and one back.
-func nodeModule(t *testing.T, module, driver string) (run func(q, answer any)) {
+func nodeModule(t testing.TB, module, driver string) (run func(q, answer any)) {
 	t.Helper()
 	node, err := exec.LookPath("node")
 	if err != nil {
@@ -112,7 +112,7 @@ func nodeModule(t *testing.T, module, driver string) (run func(q, answer any)) {
 	}
 }
 
-func inChromium(t *testing.T) blinder {
+func inChromium(t testing.TB) blinder {
 	static, err := fs.Sub(web.Assets, "static")
 	if err != nil {
 		t.Fatal(err)
@@ -194,7 +194,7 @@ type signer struct {
 	n, e string
 }
 
-func newSigner(t *testing.T, bits int) signer {
+func newSigner(t testing.TB, bits int) signer {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, bits)
 	if err != nil {
@@ -379,4 +379,43 @@ func markedKey(t *testing.T) signer {
 	}
 	n := new(big.Int).Mul(p, q)
 	return signer{&rsa.PrivateKey{PublicKey: rsa.PublicKey{N: n, E: 65537}, Primes: []*big.Int{p, q}}, hex.EncodeToString(n.Bytes()), "010001"}
+}
+
+// BenchmarkBlindRSA is what a person waits for: blinding before the request for a ballot, and unblinding with the check after it, in
+// both engines. It has the round trip of the test's driver in it.
+func BenchmarkBlindRSA(b *testing.B) {
+	s := newSigner(b, 2048)
+	for name, engine := range map[string]func(testing.TB) blinder{"node": inNode, "chromium": inChromium} {
+		b.Run(name, func(b *testing.B) {
+			run := engine(b)
+			input := hex.EncodeToString(make([]byte, 100))
+			blind := run(s.ask("blind", "input", input))
+			blinded, err := hex.DecodeString(fmt.Sprint(blind["blinded"]))
+			if err != nil {
+				b.Fatal(blind)
+			}
+			answer, err := blindrsa.NewSigner(s.PrivateKey).BlindSign(blinded)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Run("blind", func(b *testing.B) {
+				for b.Loop() {
+					run(s.ask("blind", "input", input))
+				}
+			})
+			b.Run("finalize", func(b *testing.B) {
+				q := s.ask("finalize", "input", input, "unblind", blind["unblind"].(string), "blindSignature", hex.EncodeToString(answer))
+				for b.Loop() {
+					if got := run(q); got["error"] != nil {
+						b.Fatal(got)
+					}
+				}
+			})
+			b.Run("nothing", func(b *testing.B) { // the driver's own part of the others
+				for b.Loop() {
+					run(s.ask("key"))
+				}
+			})
+		})
+	}
 }

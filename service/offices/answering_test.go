@@ -451,7 +451,7 @@ func testAnonymous(t *testing.T, b *webtest.Browser) {
 
 	// A second answer: by the same page after its data was erased, and by hand with the same token.
 	secret := webtest.Eval[string](p, `document.getElementById("secret").textContent`)
-	kept = webtest.Eval[string](p, `import("/static/office/ballot.js").then(b => b.ballots()).then(all => globalThis.saved = all[0]).then(() => "")`)
+	kept = webtest.Eval[string](p, `import("/static/office/ballot.js").then(b => b.ballots()).then(([b]) => (globalThis.saved = b, JSON.stringify({...b, secret: [...b.secret], fingerprint: null})))`)
 	again := func(change func(map[string]any)) (int, string) {
 		b := map[string]any{}
 		for k, v := range ballot {
@@ -518,6 +518,18 @@ func testAnonymous(t *testing.T, b *webtest.Browser) {
 		t.Errorf("check: %d px wider than a window of 320 px", wide)
 	}
 	p.Size(1280, 900)
+
+	// With what this browser keeps of its ballot the list is compared too: answer, key and questions.
+	for what, want := range map[string]string{`{}`: "Вашу відповідь враховано", `{answer: {...saved.answer, place: "away"}}`: "відповідь у ньому не ваша", `{key: "another"}`: "ключ або питання не ті",
+		`{definitionHash: "another"}`: "ключ або питання не ті", `{secret: new Uint8Array(32)}`: "немає"} {
+		webtest.Eval[bool](p, `new Promise((ok, no) => { const r = indexedDB.open("posvid-office"); r.onerror = no; r.onsuccess = () => {
+		  const saved = `+kept+`; saved.secret = Uint8Array.from(saved.secret);
+		  const tx = r.result.transaction("ballots", "readwrite"); tx.objectStore("ballots").put({ ...saved, ...`+what+` }); tx.oncomplete = () => { r.result.close(); ok(true); }; tx.onabort = no; }; })`)
+		p.Reload()
+		p.WaitText("#own-state", want)
+	}
+	p.Click("#erase")
+	p.Wait("erased", `document.getElementById("own").childElementCount === 0`)
 
 	// Whatever is changed in the list, the browser sees it.
 	ballotJSON, err := json.Marshal(given)
