@@ -21,9 +21,9 @@ import (
 // DAV answers CardDAV (RFC 6352) and CalDAV (RFC 4791) for one official at a time: an address book of every body, read only,
 // and the official's two calendars, «Робочий день» and «Завдання». docs/spec/office-dav.md has the rules.
 //
-// go-webdav answers what it has for cards: GET, addressbook-query and addressbook-multiget. It knows no sync-collection
-// (RFC 6578), no getctag, and not the properties that iOS looks for on the way in; and it would write a calendar anew instead
-// of handing back the bytes that were stored. These are answered here.
+// go-webdav reads and answers addressbook-query. Its server knows no sync-collection (RFC 6578), no getctag and not the
+// properties that iOS looks for on the way in; it holds a whole answer in memory several times over; and it would write a
+// calendar anew instead of handing back the bytes that were stored. These are answered here.
 type DAV struct {
 	Directory *Directory
 	Planner   *Planner
@@ -69,7 +69,7 @@ func (e *DAVError) Body(lang string) []byte {
 	var b bytes.Buffer
 	b.WriteString(xml.Header + `<d:error` + davNamespaces + ` xmlns:p="` + nsProblem + `">`)
 	if e.Condition.Local != "" {
-		b.WriteString(davElement(e.Condition, e.inner))
+		davElement(&b, e.Condition, e.inner)
 	}
 	fmt.Fprintf(&b, `<p:problem><p:code>%s</p:code><p:title>%s</p:title><p:next>%s</p:next></p:problem></d:error>`, davEscape(e.Code), davEscape(text), davEscape(next))
 	return b.Bytes()
@@ -113,6 +113,9 @@ var (
 	ErrDAVFilter = &DAVError{Status: http.StatusForbidden, Condition: xml.Name{Space: nsCal, Local: "supported-filter"}, Code: "dav-filter",
 		UK: "Такого відбору немає.", EN: "There is no such filter.",
 		NextUK: "Оновіть програму.", NextEN: "Update the program."}
+	ErrDAVMatches = &DAVError{Status: http.StatusForbidden, Condition: xml.Name{Space: nsDAV, Local: "number-of-matches-within-limits"}, Code: "dav-many-matches",
+		UK: "Таких карток забагато для одного пошуку.", EN: "There are too many such cards for one search.",
+		NextUK: "Шукайте точніше; увесь довідник програма бере синхронізацією.", NextEN: "Search more narrowly; a program takes the whole directory by synchronising."}
 	ErrDAVName = &DAVError{Status: http.StatusForbidden, Condition: xml.Name{Space: nsCal, Local: "calendar-collection-location-ok"}, Code: "dav-name",
 		UK: "Такої назви запис не може мати.", EN: "An object cannot have this name.",
 		NextUK: "Оновіть програму.", NextEN: "Update the program."}
@@ -481,21 +484,21 @@ func readWant(n *xmlNode) (davWant, error) {
 	return w, nil
 }
 
-// response writes one response element (RFC 4918, Section 14.24).
+// response writes one response element (RFC 4918, Section 14.24): what there is, then what there is not.
 func (q *davRequest) response(out *bufio.Writer, path string, w davWant, props []davProp) error {
-	var found, missing strings.Builder
+	out.WriteString("<d:response>" + davHref(davPath(path)) + "<d:propstat><d:prop>")
 	add := func(p davProp) error {
 		if w.names {
-			found.WriteString(davEmpty(p.name))
+			out.WriteString(davEmpty(p.name))
 			return nil
 		}
 		value, err := p.value()
-		if err != nil {
-			return err
+		if err == nil {
+			davElement(out, p.name, value)
 		}
-		found.WriteString(davElement(p.name, value))
-		return nil
+		return err
 	}
+	var missing []xml.Name
 	if w.all || w.names {
 		for _, p := range props {
 			if p.asked && !w.names && !slices.Contains(w.props, p.name) {
@@ -509,7 +512,7 @@ func (q *davRequest) response(out *bufio.Writer, path string, w davWant, props [
 		for _, name := range w.props {
 			i := slices.IndexFunc(props, func(p davProp) bool { return p.name == name })
 			if i < 0 {
-				missing.WriteString(davEmpty(name))
+				missing = append(missing, name)
 				continue
 			}
 			if err := add(props[i]); err != nil {
@@ -517,12 +520,13 @@ func (q *davRequest) response(out *bufio.Writer, path string, w davWant, props [
 			}
 		}
 	}
-	out.WriteString("<d:response>" + davHref(davPath(path)))
-	if found.Len() > 0 || missing.Len() == 0 || q.brief {
-		out.WriteString("<d:propstat><d:prop>" + found.String() + "</d:prop><d:status>HTTP/1.1 200 OK</d:status></d:propstat>")
-	}
-	if missing.Len() > 0 && !q.brief {
-		out.WriteString("<d:propstat><d:prop>" + missing.String() + "</d:prop><d:status>HTTP/1.1 404 Not Found</d:status></d:propstat>")
+	out.WriteString("</d:prop><d:status>HTTP/1.1 200 OK</d:status></d:propstat>")
+	if len(missing) > 0 && !q.brief {
+		out.WriteString("<d:propstat><d:prop>")
+		for _, name := range missing {
+			out.WriteString(davEmpty(name))
+		}
+		out.WriteString("</d:prop><d:status>HTTP/1.1 404 Not Found</d:status></d:propstat>")
 	}
 	_, err := out.WriteString("</d:response>")
 	return err
@@ -723,11 +727,11 @@ func (q *davRequest) report(n davNode) error {
 	switch {
 	case root.is(nsDAV, "sync-collection"):
 		return q.sync(n, root)
-	case n.what == davPlan && root.is(nsCal, "calendar-multiget"):
+	case n.what == davPlan && root.is(nsCal, "calendar-multiget"), n.what == davBook && root.is(nsCard, "addressbook-multiget"):
 		return q.multiget(n, root)
 	case n.what == davPlan && root.is(nsCal, "calendar-query"):
 		return q.query(n, root)
-	case n.what == davBook && (root.is(nsCard, "addressbook-multiget") || root.is(nsCard, "addressbook-query")):
+	case n.what == davBook && root.is(nsCard, "addressbook-query"):
 		return q.cards(n, root, data)
 	}
 	return ErrDAVReport
@@ -858,7 +862,7 @@ func hrefs(n davNode, root *xmlNode) (names, paths []string, err error) {
 	return names, paths, nil
 }
 
-// multiget answers calendar-multiget (RFC 4791, Section 7.9).
+// multiget answers calendar-multiget (RFC 4791, Section 7.9) and addressbook-multiget (RFC 6352, Section 8.7).
 func (q *davRequest) multiget(n davNode, root *xmlNode) error {
 	ctx := q.r.Context()
 	w, err := readWant(root)

@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -95,19 +95,11 @@ func (d *DAV) books(ctx context.Context) ([]davNode, error) {
 	return nodes, nil
 }
 
-// cards hands a report on an address book to go-webdav. It builds its answer in memory, so nothing may be asked twice.
+// davMatches is how many cards one search finds: go-webdav builds its answer in memory.
+const davMatches = 2_000
+
+// cards hands an addressbook-query to go-webdav. What it refuses is told in this server's words.
 func (q *davRequest) cards(n davNode, root *xmlNode, data []byte) error {
-	seen := 0
-	for _, k := range root.kids {
-		if k.is(nsDAV, "href") {
-			seen++
-		}
-	}
-	if names, _, err := hrefs(n, root); err != nil {
-		return err
-	} else if len(names) != seen {
-		return ErrDAVBody
-	}
 	if _, err := readWant(root); err != nil {
 		return err
 	}
@@ -115,9 +107,42 @@ func (q *davRequest) cards(n davNode, root *xmlNode, data []byte) error {
 	r := q.r.Clone(q.r.Context())
 	r.Body = io.NopCloser(bytes.NewReader(data))
 	r.Header.Set("Content-Type", "application/xml")
-	h := carddav.Handler{Backend: &cardBackend{q: q, book: n.coll.(book), path: n.path}, Prefix: strings.TrimSuffix(davTop, "/")}
-	h.ServeHTTP(q.w, r)
+	b := &cardBackend{q: q, book: n.coll.(book), path: n.path}
+	w := &refusalWriter{ResponseWriter: q.w}
+	h := carddav.Handler{Backend: b, Prefix: strings.TrimSuffix(davTop, "/")}
+	h.ServeHTTP(w, r)
+	switch {
+	case b.err != nil:
+		return b.err
+	case w.refused >= 500:
+		return fmt.Errorf("office: dav: go-webdav answered %d", w.refused)
+	case w.refused != 0:
+		return ErrDAVFilter
+	}
 	return nil
+}
+
+// refusalWriter lets answers through and holds refusals back.
+type refusalWriter struct {
+	http.ResponseWriter
+	refused int
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *refusalWriter) WriteHeader(status int) {
+	if status >= 400 {
+		w.refused = status
+		return
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (w *refusalWriter) Write(b []byte) (int, error) {
+	if w.refused != 0 {
+		return len(b), nil
+	}
+	return w.ResponseWriter.Write(b)
 }
 
 // cardBackend is an address book as go-webdav asks for it.
@@ -125,6 +150,7 @@ type cardBackend struct {
 	q    *davRequest
 	book book
 	path string
+	err  error // why a search was not made
 }
 
 var (
@@ -184,17 +210,24 @@ func (b *cardBackend) ListAddressObjects(ctx context.Context, path string, _ *ca
 func (b *cardBackend) QueryAddressObjects(ctx context.Context, path string, query *carddav.AddressBookQuery) ([]carddav.AddressObject, error) {
 	entries, _, _, err := b.book.d.Directory.Changes(ctx, b.book.body.EDRPOU, 0, 0)
 	if err != nil {
+		b.err = err
 		return nil, err
 	}
 	var out []carddav.AddressObject
 	for _, e := range entries {
-		if o := b.object(e); matchCard(query, o.Card) {
-			if out = append(out, o); query.Limit > 0 && len(out) == query.Limit {
-				break
-			}
+		o := b.object(e)
+		if !matchCard(query, o.Card) {
+			continue
+		}
+		if len(out) == davMatches {
+			b.err = ErrDAVMatches
+			return nil, b.err
+		}
+		if out = append(out, o); query.Limit > 0 && len(out) == query.Limit {
+			break
 		}
 	}
-	return slices.Clip(out), nil
+	return out, nil
 }
 
 func (b *cardBackend) CreateAddressBook(context.Context, *carddav.AddressBook) error {

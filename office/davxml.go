@@ -152,12 +152,16 @@ func davEmpty(n xml.Name) string {
 	return "<" + tag + declaration + "/>"
 }
 
-func davElement(n xml.Name, inner string) string {
+// davElement writes an element; inner is XML already.
+func davElement(out io.StringWriter, n xml.Name, inner string) {
 	if inner == "" {
-		return davEmpty(n)
+		out.WriteString(davEmpty(n))
+		return
 	}
 	tag, declaration := davTag(n)
-	return "<" + tag + declaration + ">" + inner + "</" + tag + ">"
+	for _, part := range []string{"<", tag, declaration, ">", inner, "</", tag, ">"} {
+		out.WriteString(part)
+	}
 }
 
 func davHref(escaped string) string { return "<d:href>" + davEscape(escaped) + "</d:href>" }
