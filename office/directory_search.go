@@ -417,8 +417,27 @@ func latinOf(s string) string {
 // skeletonOf is a Ukrainian word, folded, as any Latin spelling of it is compared.
 func skeletonOf(w string) string { return skeleton(latinOf(w)) }
 
-// skeleton makes the letters one that spellings of one name differ in: y and j are i, g and gh are h, w is v, x is ks. It goes
-// letter by letter, so that a part of a word gives a part of its skeleton.
-func skeleton(w string) string { return skeletons.Replace(w) }
-
-var skeletons = strings.NewReplacer("gh", "h", "hg", "h", "hh", "h", "y", "i", "j", "i", "g", "h", "w", "v", "x", "ks")
+// skeleton makes the letters one that spellings of one name differ in: y and j are i, g, h and any row of them is h, w is v, x is
+// ks. It goes letter by letter, so that a part of a word gives a part of its skeleton.
+func skeleton(w string) string {
+	var b strings.Builder
+	before := ' '
+	for _, r := range w {
+		switch r {
+		case 'y', 'j':
+			r = 'i'
+		case 'g', 'h':
+			if r = 'h'; before == 'h' {
+				continue
+			}
+		case 'w':
+			r = 'v'
+		case 'x':
+			b.WriteByte('k')
+			r = 's'
+		}
+		b.WriteRune(r)
+		before = r
+	}
+	return b.String()
+}
