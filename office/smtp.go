@@ -253,6 +253,14 @@ func (s *gateSession) AuthMechanisms() []string { return []string{sasl.Plain, sa
 
 // Auth implements smtp.AuthSession.
 func (s *gateSession) Auth(mechanism string) (sasl.Server, error) {
+	s.mu.Lock()
+	s.tries++
+	tries := s.tries
+	s.mu.Unlock()
+	if tries > gateTries {
+		s.conn.Conn().Close()
+		return nil, s.reply(MailLogin)
+	}
 	switch mechanism {
 	case sasl.Plain:
 		return sasl.NewPlainServer(func(identity, user, password string) error {
@@ -268,14 +276,6 @@ func (s *gateSession) Auth(mechanism string) (sasl.Server, error) {
 }
 
 func (s *gateSession) login(user, password string) error {
-	s.mu.Lock()
-	s.tries++
-	tries := s.tries
-	s.mu.Unlock()
-	if tries > gateTries {
-		s.conn.Conn().Close()
-		return s.reply(MailLogin)
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), gateIdle)
 	defer cancel()
 	who, err := s.gate.join.Login(ctx, user, password, s.source)
