@@ -11,7 +11,7 @@ BIN := bin
 TEST_PACKAGES := gcc libc6-dev zbar-tools librsvg2-bin webp poppler-utils nodejs openssl tmux \
 	pcscd vsmartcard-vpcd opensc yubico-piv-tool libpcsclite-dev pkg-config \
 	chromium systemd xkb-data binutils glewlwyd dbconfig-sqlite3 sqlite3 curl fonts-dejavu-core \
-	vdirsyncer khard khal todoman swaks dovecot-imapd dovecot-lmtpd
+	vdirsyncer khard khal todoman swaks libnet-ssleay-perl dovecot-imapd dovecot-lmtpd
 # Cards are read through PC/SC, which needs cgo and its library on Linux; without them the programs are static and say so.
 ifneq ($(shell pkg-config --exists libpcsclite 2>/dev/null && command -v gcc 2>/dev/null),)
 BUILD := CGO_ENABLED=1 $(GO) build -tags pcsc

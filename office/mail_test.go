@@ -195,6 +195,9 @@ const plainLetter = "From: o.vyhadana@minagro.example\nTo: k.adresat@other.examp
 // TestSignedMessage: openssl takes the signature, sees the header inside, and refuses a message of which one byte was changed (OML-10, OML-11).
 func TestSignedMessage(t *testing.T) {
 	w := newMailWorld(t)
+	if _, err := w.send(olena, "From: "+olena.Email+"\n\nno subject\n"); err != nil {
+		t.Fatal(err)
+	}
 	id, err := w.send(olena, plainLetter)
 	if err != nil {
 		t.Fatal(err)

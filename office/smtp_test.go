@@ -12,12 +12,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"math/big"
 	"net"
 	"net/netip"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -496,7 +494,7 @@ func newRelay(t testing.TB, change func(*smtp.Server, *relay)) *relay {
 	t.Helper()
 	r := &relay{}
 	s := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &relaySession{relay: r}, nil }))
-	s.Domain, s.AllowInsecureAuth = "relay.example", true
+	s.Domain, s.AllowInsecureAuth, s.ErrorLog = "relay.example", true, log.New(io.Discard, "", 0)
 	if change != nil {
 		change(s, r)
 	}
@@ -564,5 +562,3 @@ func (s *relaySession) Data(r io.Reader) error {
 }
 func (s *relaySession) Reset()        { s.now = relayed{} }
 func (s *relaySession) Logout() error { return nil }
-
-var _ = []any{exec.Command, os.Getenv, filepath.Join}

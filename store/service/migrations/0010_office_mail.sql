@@ -44,8 +44,8 @@ CREATE TABLE office_mail_messages (
   body    TEXT NOT NULL,
   seat    TEXT NOT NULL,      -- of the sender; the body's code for the service's own; empty for a bounce
   notice  BLOB UNIQUE,        -- hash of the key of a letter of the service, so that it goes once
-  sender  BLOB NOT NULL,      -- sealed: address that bounces go to; empty for a bounce
-  subject BLOB NOT NULL,      -- sealed
+  sender  BLOB,               -- sealed: address that bounces go to; NULL for a bounce
+  subject BLOB,               -- sealed; NULL for none
   size    INTEGER NOT NULL,
   queued  INTEGER NOT NULL,
   content BLOB                -- sealed; NULL when every recipient has a fate
