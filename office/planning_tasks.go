@@ -596,6 +596,9 @@ func (p *Planner) Give(ctx context.Context, giver, assignee Member, d Draft, at 
 	}
 	var id int64
 	err = p.store.Update(ctx, func(tx Tx) error {
+		if err := room(tx, giver.Seat, assignee.Seat); err != nil {
+			return err
+		}
 		if id, err = addTask(tx, giver.Seat, assignee.Seat, TaskNew, false, dueOf(o), at); err != nil {
 			return err
 		}
@@ -607,6 +610,24 @@ func (p *Planner) Give(ctx context.Context, giver, assignee Member, d Draft, at 
 		return nil
 	})
 	return id, err
+}
+
+// maxGiven bounds the open tasks that one person has from another, who cannot delete them.
+const maxGiven = 100
+
+// room tells whether a giver can give one more. Error: ErrFull.
+func room(tx Tx, giver, assignee Seat) error {
+	if giver == assignee {
+		return nil
+	}
+	var n int
+	if err := tx.Row("SELECT count(*) FROM office_tasks WHERE giver = $1 AND assignee = $2 AND state < 4 AND closed = 0", []any{giver.String(), assignee.String()}, &n); err != nil {
+		return err
+	}
+	if n >= maxGiven {
+		return ErrFull
+	}
+	return nil
 }
 
 // place puts a task's object into a seat's collection under its UID.
@@ -743,6 +764,9 @@ func (p *Planner) Reassign(ctx context.Context, giver, assignee Member, id int64
 			if err := p.erase(tx, r, at); err != nil {
 				return 0, false, err
 			}
+		}
+		if err := room(tx, giver.Seat, assignee.Seat); err != nil {
+			return 0, false, err
 		}
 		t.assignee = assignee.Seat
 		if assignee.Seat == giver.Seat {

@@ -3,6 +3,7 @@ package office_test
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -147,5 +148,139 @@ func TestGivenTask(t *testing.T) {
 	steps, err := p.History(ctx, worker.Seat, id)
 	if err != nil || len(steps) != 6 || steps[5].State != office.TaskAcquainted || steps[5].By != worker.Seat {
 		t.Errorf("%v %v", steps, err)
+	}
+}
+
+// OPL-03: what a person wrote, and what his programs called it, lies sealed.
+func TestPlanningSealed(t *testing.T) {
+	sealer, err := store.NewSealer(store.NewDataKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "service.db")
+	s, err := store.OpenService(file, store.Options{Sealer: sealer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := office.OpenPlanner(context.Background(), s.Office())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	if _, err := p.Put(ctx, boss.Seat, office.Day, "NAMEXX.ics", vevent("UIDXX", "DTSTART:20261120T100000Z", "SUMMARY:SUMMARYXX", "LOCATION:PLACEXX"), office.PutCondition{}, began); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Give(ctx, boss, worker, office.Draft{Summary: "TASKXX", Description: "TEXTXX"}, began); err != nil {
+		t.Fatal(err)
+	}
+	secret, err := p.MakeFeed(ctx, boss.Seat, true, began)
+	if err != nil || len(secret) != 32 {
+		t.Fatal(secret, err)
+	}
+	if f, err := p.OpenFeed(ctx, secret, began); err != nil || f.Seat != boss.Seat {
+		t.Fatal(f, err)
+	}
+	s.Close()
+	files, err := filepath.Glob(file + "*")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, name := range files {
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range []string{"XX", secret, "model.gov.ua", "VEVENT"} {
+			if strings.Contains(string(raw), text) {
+				t.Errorf("%s lies open in %s", text, filepath.Base(name))
+			}
+		}
+	}
+}
+
+// OPL-13: numbers of changes, page by page, and what was deleted long ago.
+func TestPlanningChanges(t *testing.T) {
+	p, ctx := planner(t), context.Background()
+	for i := range 5 {
+		if _, err := p.Put(ctx, boss.Seat, office.Day, string(rune('a'+i)), vevent(string(rune('a'+i)), "DTSTART:20261120T100000Z"), office.PutCondition{}, began); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"b", "d"} {
+		if err := p.Delete(ctx, boss.Seat, office.Day, name, office.PutCondition{}, began); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var names []string
+	var after int64 = 1
+	for range 10 {
+		changed, gone, seq, err := p.Changes(ctx, boss.Seat, office.Day, after, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range changed {
+			names = append(names, "+"+o.Name)
+		}
+		for _, n := range gone {
+			names = append(names, "-"+n)
+		}
+		if seq == after {
+			break
+		}
+		after = seq
+	}
+	if got := strings.Join(names, " "); got != "+c +e -b -d" || after != 7 {
+		t.Errorf("%s until %d", got, after)
+	}
+	if changed, gone, _, err := p.Changes(ctx, boss.Seat, office.Day, 0, 0); err != nil || len(changed) != 3 || len(gone) != 0 {
+		t.Errorf("from the beginning: %d, %v, %v", len(changed), gone, err)
+	}
+	if err := p.Prune(ctx, began.AddDate(2, 0, 0)); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, _, err := p.Changes(ctx, boss.Seat, office.Day, 5, 0); !errors.Is(err, office.ErrOldToken) {
+		t.Errorf("a client that was away for two years: %v", err)
+	}
+	if _, _, seq, err := p.Changes(ctx, boss.Seat, office.Day, 7, 0); err != nil || seq != 7 {
+		t.Errorf("one that saw everything: %d %v", seq, err)
+	}
+	if _, err := p.Put(ctx, boss.Seat, office.Day, "b", vevent("b", "DTSTART:20261120T100000Z"), office.PutCondition{IfNoneMatch: "*"}, began); err != nil {
+		t.Errorf("made again: %v", err)
+	}
+	if err := p.Forget(ctx, boss.Seat); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := p.List(ctx, boss.Seat, office.Day); err != nil || len(list) != 0 {
+		t.Errorf("forgotten, but there: %v %v", list, err)
+	}
+}
+
+// OPL-52: one calendar of objects whose programs have zones of their own under one name.
+func TestFeedZones(t *testing.T) {
+	p, ctx := planner(t), context.Background()
+	own := zoned("Мій час", "DTSTART;TZID=Мій час:20261120T100000", "SUMMARY:перша")
+	other := []byte(strings.NewReplacer("+0200", "+0500", "+0300", "+0600", "UID:a", "UID:b", "перша", "друга").Replace(string(own)))
+	third := []byte(strings.NewReplacer("UID:a", "UID:c", "перша", "третя").Replace(string(own)))
+	for i, data := range [][]byte{own, other, third} {
+		if _, err := p.Put(ctx, boss.Seat, office.Day, string(rune('a'+i)), data, office.PutCondition{}, began); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := p.Give(ctx, worker, boss, office.Draft{Summary: "Мені", Due: began}, began); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Give(ctx, boss, worker, office.Draft{Summary: "Йому", Due: began}, began); err != nil {
+		t.Fatal(err)
+	}
+	data, err := p.FeedData(ctx, office.Feed{Seat: boss.Seat, Detail: true}, "uk", began)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(data)
+	for want, n := range map[string]int{"BEGIN:VTIMEZONE": 2, `TZID:Мій час` + "\r\n": 1, "TZID:Мій час 2\r\n": 1, `DTSTART;TZID="Мій час 2":20261120T100000`: 2, "DTSTART;TZID=Мій час:20261120T100000": 1,
+		"BEGIN:VEVENT": 3, "BEGIN:VTODO": 1, "SUMMARY:Мені": 1, "BEGIN:VCALENDAR": 1} {
+		if got := strings.Count(text, want); got != n {
+			t.Errorf("%q %d times, want %d: %s", want, got, n, text)
+		}
 	}
 }

@@ -1,0 +1,332 @@
+package office_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/posvid/posvid/office"
+)
+
+// given is a task from boss to worker, and the name of its object.
+func given(t *testing.T, p *office.Planner) (int64, string) {
+	t.Helper()
+	id, err := p.Give(context.Background(), boss, worker, office.Draft{Summary: "Довідка, стисло; ясно", Description: "рядок\nще один", Due: began.AddDate(0, 0, 2), DueDate: true}, began)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id, state(t, p, worker.Seat, id).Name
+}
+
+// edit changes an object as a program does: it reads, replaces lines, and writes with If-Match.
+func edit(t *testing.T, p *office.Planner, seat office.Seat, name string, pairs ...string) (office.Object, error) {
+	t.Helper()
+	o, err := p.Object(context.Background(), seat, office.Tasks, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := string(o.Data)
+	for i := 0; i < len(pairs); i += 2 {
+		if !strings.Contains(data, pairs[i]) {
+			t.Fatalf("%q is not in %s", pairs[i], data)
+		}
+		data = strings.Replace(data, pairs[i], pairs[i+1], 1)
+	}
+	return p.Put(context.Background(), seat, office.Tasks, name, []byte(data), office.PutCondition{IfMatch: `"` + o.ETag + `"`}, began.Add(time.Minute))
+}
+
+const done = "STATUS:COMPLETED\r\nCOMPLETED:20261120T100000Z\r\nPERCENT-COMPLETE:100\r\n"
+
+// OPL-43: programs that know nothing of the four states move a task by what they have.
+func TestForeignProgramMoves(t *testing.T) {
+	p := planner(t)
+	id, name := given(t, p)
+	is := func(want office.TaskState) {
+		t.Helper()
+		a, b := state(t, p, boss.Seat, id), state(t, p, worker.Seat, id)
+		if a.State != want || b.State != want || a.Cancelled {
+			t.Fatalf("%v %v, want %v", a.State, b.State, want)
+		}
+	}
+	// The assignee's “done” is his own step only, and the answer says that something else is stored.
+	o, err := edit(t, p, worker.Seat, name, "STATUS:NEEDS-ACTION\r\nPERCENT-COMPLETE:0\r\n", done)
+	if err != nil || !o.Adjusted || !bytes.Contains(o.Data, []byte("STATUS:IN-PROCESS\r\n")) || bytes.Contains(o.Data, []byte("COMPLETED:")) || !bytes.Contains(o.Data, []byte("X-POSVID-STATE:PREPARED\r\n")) {
+		t.Fatalf("%s %v", o.Data, err)
+	}
+	is(office.TaskPrepared)
+	if _, err := edit(t, p, worker.Seat, name, "STATUS:IN-PROCESS\r\nPERCENT-COMPLETE:33\r\n", done); !office.IsTaskStep(err) {
+		t.Errorf("done twice: %v", err)
+	}
+	if _, err := edit(t, p, worker.Seat, name, "PERCENT-COMPLETE:33", "PERCENT-COMPLETE:66"); !office.IsTaskStep(err) {
+		t.Errorf("the assignee agrees: %v", err)
+	}
+	is(office.TaskPrepared)
+	if _, err := edit(t, p, boss.Seat, name, "STATUS:IN-PROCESS\r\nPERCENT-COMPLETE:33\r\n", done); err != nil {
+		t.Fatal(err)
+	}
+	is(office.TaskAgreed)
+	if _, err := edit(t, p, boss.Seat, name, "STATUS:IN-PROCESS\r\nPERCENT-COMPLETE:66\r\n", done); !office.IsTaskStep(err) {
+		t.Errorf("the giver takes note: %v", err)
+	}
+	if _, err := edit(t, p, worker.Seat, name, "STATUS:IN-PROCESS", "STATUS:CANCELLED"); !office.IsTaskStep(err) {
+		t.Errorf("the assignee cancels: %v", err)
+	}
+	o, err = edit(t, p, worker.Seat, name, "STATUS:IN-PROCESS\r\nPERCENT-COMPLETE:66\r\n", done)
+	if err != nil || !bytes.Contains(o.Data, []byte("STATUS:COMPLETED\r\n")) {
+		t.Fatalf("%s %v", o.Data, err)
+	}
+	is(office.TaskAcquainted)
+	for _, seat := range []office.Seat{boss.Seat, worker.Seat} {
+		if _, err := edit(t, p, seat, name, "STATUS:COMPLETED", "STATUS:NEEDS-ACTION"); !office.IsTaskStep(err) {
+			t.Errorf("begun again after its end: %v", err)
+		}
+	}
+}
+
+// OPL-44: what a given task says is its giver's; who gave it and to whom is the server's.
+func TestForeignProgramEdits(t *testing.T) {
+	p := planner(t)
+	id, name := given(t, p)
+	for what, pair := range map[string][2]string{
+		"summary":     {"SUMMARY:Довідка", "SUMMARY:Інше"},
+		"due":         {"DUE;VALUE=DATE:20261122", "DUE;VALUE=DATE:20261222"},
+		"no due":      {"DUE;VALUE=DATE:20261122\r\n", ""},
+		"description": {"рядок", "слово"},
+		"priority":    {"STATUS:", "PRIORITY:1\r\nSTATUS:"},
+		"attachment":  {"STATUS:", "ATTACH:https://example.org/\r\nSTATUS:"},
+		"class":       {"STATUS:", "CLASS:PRIVATE\r\nSTATUS:"},
+	} {
+		if _, err := edit(t, p, worker.Seat, name, pair[0], pair[1]); !office.IsTaskOfAnother(err) {
+			t.Errorf("the assignee changes %s: %v", what, err)
+		}
+	}
+	// Written otherwise, but saying the same.
+	if o, err := edit(t, p, worker.Seat, name, `SUMMARY:Довідка\, стисло\; ясно`, "SUMMARY:Дові\r\n дка\\, стисло\\; ясно", "DUE;VALUE=DATE:20261122", "DUE;VALUE=\"DATE\":20261122", "STATUS:", "PRIORITY:0\r\nCLASS:PUBLIC\r\nSTATUS:"); err != nil || o.Adjusted {
+		t.Errorf("the same in other words: %v", err)
+	}
+	stored, err := p.Object(context.Background(), worker.Seat, office.Tasks, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, pair := range map[string][2]string{
+		"organizer": {`ORGANIZER;CN="Мар'яна Ґудзь":mailto:gudz@model.gov.ua`, "ORGANIZER:mailto:evil@example.org"},
+		"attendee":  {"mailto:v@model.gov.ua", "mailto:evil@example.org"},
+		"both gone": {`ORGANIZER;CN="Мар'яна Ґудзь":mailto:gudz@model.gov.ua` + "\r\n", ""},
+		"state":     {"X-POSVID-STATE:NEW", "X-POSVID-STATE:ACQUAINTED"},
+	} {
+		for _, seat := range []office.Seat{worker.Seat, boss.Seat} {
+			o, err := edit(t, p, seat, name, pair[0], pair[1])
+			if err != nil || bytes.Contains(o.Data, []byte("evil")) || !bytes.Contains(o.Data, []byte("gudz@")) || !bytes.Contains(o.Data, []byte("STATE:NEW")) {
+				t.Errorf("%s: %s %v", what, o.Data, err)
+			}
+		}
+	}
+	if now := state(t, p, worker.Seat, id); now.State != office.TaskNew {
+		t.Errorf("state %v", now.State)
+	}
+	if _, err := p.Put(context.Background(), worker.Seat, office.Tasks, name, stored.Data, office.PutCondition{IfMatch: `"stale"`}, began); !errors.Is(err, office.ErrChanged) {
+		t.Errorf("with an old tag: %v", err)
+	}
+	// The giver's own change reaches the assignee.
+	if _, err := edit(t, p, boss.Seat, name, "SUMMARY:Довідка", "SUMMARY:Доповідь"); err != nil {
+		t.Fatal(err)
+	}
+	if now := state(t, p, worker.Seat, id); !strings.HasPrefix(now.Summary, "Доповідь") {
+		t.Errorf("the assignee reads %q", now.Summary)
+	}
+	if _, err := edit(t, p, boss.Seat, name, "STATUS:", "DTSTART:20261120T100000Z\r\nRRULE:FREQ=DAILY\r\nSTATUS:"); condition(err) != "valid-calendar-object-resource" {
+		t.Errorf("a given task that recurs: %v", err)
+	}
+}
+
+// OPL-45: alarms and programs' own properties stay with who wrote them.
+func TestPersonalPartsOfTask(t *testing.T) {
+	p := planner(t)
+	id, name := given(t, p)
+	const alarm = "BEGIN:VALARM\r\nACTION:DISPLAY\r\nDESCRIPTION:ХХ\r\nTRIGGER:-PT15M\r\nEND:VALARM\r\nEND:VTODO"
+	if o, err := edit(t, p, worker.Seat, name, "END:VTODO", alarm, "STATUS:", "X-APPLE-SORT-ORDER:7\r\nSTATUS:"); err != nil || o.Adjusted {
+		t.Fatalf("%s %v", o.Data, err)
+	}
+	theirs, err := p.Object(context.Background(), boss.Seat, office.Tasks, name)
+	if err != nil || bytes.Contains(theirs.Data, []byte("ХХ")) || bytes.Contains(theirs.Data, []byte("APPLE")) {
+		t.Errorf("the giver has the assignee's alarm: %s", theirs.Data)
+	}
+	if err := p.Edit(context.Background(), boss.Seat, id, "", office.Draft{Summary: "Нова назва"}, began); err != nil {
+		t.Fatal(err)
+	}
+	mine, err := p.Object(context.Background(), worker.Seat, office.Tasks, name)
+	if err != nil || !bytes.Contains(mine.Data, []byte("TRIGGER:-PT15M")) || !bytes.Contains(mine.Data, []byte("X-APPLE-SORT-ORDER:7")) || !bytes.Contains(mine.Data, []byte("SUMMARY:Нова назва")) {
+		t.Errorf("%s", mine.Data)
+	}
+}
+
+// OPL-46: cancelling, giving to somebody else, deleting.
+func TestTaskEnds(t *testing.T) {
+	p, ctx := planner(t), context.Background()
+	id, name := given(t, p)
+	if err := p.Delete(ctx, worker.Seat, office.Tasks, name, office.PutCondition{}, began); !office.IsTaskOfAnother(err) {
+		t.Errorf("the assignee deletes: %v", err)
+	}
+	if err := p.Cancel(ctx, worker.Seat, id, "", began); !office.IsTaskOfAnother(err) {
+		t.Errorf("the assignee cancels: %v", err)
+	}
+	if err := p.Reassign(ctx, worker, third, id, "", began); !office.IsTaskOfAnother(err) {
+		t.Errorf("the assignee gives it on: %v", err)
+	}
+	if err := p.Move(ctx, worker.Seat, id, "", office.TaskPrepared, began); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Reassign(ctx, boss, third, id, "", began); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Task(ctx, worker.Seat, id); !errors.Is(err, office.ErrNotFound) {
+		t.Errorf("whom it was taken from still has it: %v", err)
+	}
+	if _, gone, _, err := p.Changes(ctx, worker.Seat, office.Tasks, 1, 0); err != nil || len(gone) != 1 {
+		t.Errorf("his programs do not hear of it: %v %v", gone, err)
+	}
+	if now := state(t, p, third.Seat, id); now.State != office.TaskNew {
+		t.Errorf("it begins as %v", now.State)
+	}
+	if o, _ := p.Object(ctx, third.Seat, office.Tasks, name); !bytes.Contains(o.Data, []byte("urn:x-posvid:seat:99000028-7")) {
+		t.Errorf("%s", o.Data)
+	}
+	if err := p.Cancel(ctx, boss.Seat, id, "", began); err != nil {
+		t.Fatal(err)
+	}
+	for _, seat := range []office.Seat{boss.Seat, third.Seat} {
+		if now := state(t, p, seat, id); !now.Cancelled || len(now.Steps()) != 0 {
+			t.Errorf("%+v", now)
+		}
+		if o, _ := p.Object(ctx, seat, office.Tasks, name); !bytes.Contains(o.Data, []byte("STATUS:CANCELLED")) {
+			t.Errorf("%s", o.Data)
+		}
+	}
+	if err := p.Move(ctx, third.Seat, id, "", office.TaskPrepared, began); !office.IsTaskStep(err) {
+		t.Errorf("a cancelled one goes on: %v", err)
+	}
+	if err := p.Delete(ctx, third.Seat, office.Tasks, name, office.PutCondition{}, began); err != nil {
+		t.Errorf("put away: %v", err)
+	}
+	if now := state(t, p, boss.Seat, id); !now.Cancelled {
+		t.Errorf("%+v", now)
+	}
+	id, name = given(t, p)
+	if err := p.Delete(ctx, boss.Seat, office.Tasks, name, office.PutCondition{}, began); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Task(ctx, worker.Seat, id); !errors.Is(err, office.ErrNotFound) {
+		t.Errorf("withdrawn, but there: %v", err)
+	}
+}
+
+// OPL-40: a task of one's own takes any state from any program, and keeps the bytes.
+func TestOwnTask(t *testing.T) {
+	p, ctx := planner(t), context.Background()
+	for i, try := range []struct {
+		lines string
+		want  office.TaskState
+	}{
+		{"SUMMARY:x", office.TaskNew}, {"STATUS:NEEDS-ACTION", office.TaskNew}, {"STATUS:IN-PROCESS", office.TaskPrepared}, {"STATUS:IN-PROCESS|PERCENT-COMPLETE:10", office.TaskPrepared},
+		{"STATUS:IN-PROCESS|PERCENT-COMPLETE:66", office.TaskAgreed}, {"STATUS:IN-PROCESS|X-POSVID-STATE:AGREED", office.TaskAgreed}, {"STATUS:IN-PROCESS|PERCENT-COMPLETE:33|X-POSVID-STATE:AGREED", office.TaskPrepared},
+		{"STATUS:COMPLETED", office.TaskAcquainted}, {"PERCENT-COMPLETE:100", office.TaskAcquainted}, {"COMPLETED:20261120T100000Z", office.TaskAcquainted}, {"STATUS:NEEDS-ACTION|X-POSVID-STATE:ACQUAINTED", office.TaskNew},
+		{"DTSTART:20261101T100000Z|RRULE:FREQ=WEEKLY|DUE:20261101T110000Z", office.TaskNew},
+	} {
+		name := fmt.Sprintf("%d.ics", i)
+		data := vtodo(name, strings.Split(try.lines, "|")...)
+		o, err := p.Put(ctx, worker.Seat, office.Tasks, name, data, office.PutCondition{}, began)
+		if err != nil || o.Adjusted || !bytes.Equal(o.Data, data) {
+			t.Fatalf("%s: %v", try.lines, err)
+		}
+		list, err := p.TasksOf(ctx, worker.Seat, false, true)
+		if err != nil || len(list) != 1 || list[0].State != try.want || list[0].Role != office.TaskOwner {
+			t.Errorf("%s: %+v, want %v, %v", try.lines, list, try.want, err)
+		}
+		if err := p.Delete(ctx, worker.Seat, office.Tasks, name, office.PutCondition{}, began); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := p.Put(ctx, worker.Seat, office.Tasks, "x", vtodo("x", "STATUS:CONFIRMED"), office.PutCondition{}, began); condition(err) != "valid-calendar-data" {
+		t.Errorf("a state of events: %v", err)
+	}
+	// A page changes the state of what a program made, and leaves the rest.
+	data := vtodo("y", "SUMMARY:Моє", "STATUS:IN-PROCESS", "PERCENT-COMPLETE:10", "X-KEEP;A=\"b:c\":d")
+	if _, err := p.Put(ctx, worker.Seat, office.Tasks, "y", data, office.PutCondition{}, began); err != nil {
+		t.Fatal(err)
+	}
+	list, _ := p.TasksOf(ctx, worker.Seat, false, true)
+	if err := p.Edit(ctx, worker.Seat, list[0].ID, list[0].ETag, office.Draft{Summary: "Наше"}, began); err != nil {
+		t.Fatal(err)
+	}
+	o, _ := p.Object(ctx, worker.Seat, office.Tasks, "y")
+	for _, want := range []string{"PERCENT-COMPLETE:10", "X-KEEP;A=\"b:c\":d\r\n", "SUMMARY:Наше"} {
+		if !bytes.Contains(o.Data, []byte(want)) {
+			t.Errorf("want %q in %s", want, o.Data)
+		}
+	}
+}
+
+// OPL-12: of writers at one time one wins, the others hear of it, and both sides of a task agree afterwards.
+func TestTwoWriters(t *testing.T) {
+	p, ctx := planner(t), context.Background()
+	id, name := given(t, p)
+	first, err := p.Object(ctx, worker.Seat, office.Tasks, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	results := make([]error, 8)
+	for i := range results {
+		wg.Go(func() {
+			data := bytes.Replace(first.Data, []byte("STATUS:NEEDS-ACTION"), fmt.Appendf(nil, "X-WRITER:%d\r\nSTATUS:IN-PROCESS", i), 1)
+			_, results[i] = p.Put(ctx, worker.Seat, office.Tasks, name, data, office.PutCondition{IfMatch: `"` + first.ETag + `"`}, began)
+		})
+	}
+	wg.Wait()
+	won := 0
+	for _, err := range results {
+		if err == nil {
+			won++
+		} else if !errors.Is(err, office.ErrChanged) {
+			t.Error(err)
+		}
+	}
+	if won != 1 || state(t, p, boss.Seat, id).State != office.TaskPrepared || state(t, p, worker.Seat, id).State != office.TaskPrepared {
+		t.Errorf("%d writers won", won)
+	}
+}
+
+// OPL-14, OPL-47: a collection ends, and so does what one person can give another.
+func TestPlanningBounds(t *testing.T) {
+	p, ctx := planner(t), context.Background()
+	for i := range 100 {
+		if _, err := p.Give(ctx, boss, worker, office.Draft{Summary: "x"}, began); err != nil {
+			t.Fatal(i, err)
+		}
+	}
+	if _, err := p.Give(ctx, boss, worker, office.Draft{Summary: "x"}, began); !errors.Is(err, office.ErrFull) {
+		t.Errorf("one more: %v", err)
+	}
+	if _, err := p.Give(ctx, third, worker, office.Draft{Summary: "x"}, began); err != nil {
+		t.Errorf("of another: %v", err)
+	}
+	for _, d := range []office.Draft{{}, {Summary: " \n"}, {Summary: strings.Repeat("я", 301)}, {Summary: "x", Description: strings.Repeat("я", 8001)}, {Summary: "x", Due: time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC)}} {
+		if _, err := p.Give(ctx, boss, third, d, began); err == nil {
+			t.Errorf("%+v was taken", d)
+		}
+	}
+	// Texts cannot leave their line.
+	id, err := p.Give(ctx, boss, office.Member{Seat: third.Seat, Surname: "Х\";X=\"\r\nATTENDEE:x", Email: "a\r\nX:y@z"}, office.Draft{Summary: "a\r\nSTATUS:COMPLETED\r\nX:y;\\n,z"}, began)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := state(t, p, third.Seat, id)
+	if now.State != office.TaskNew || now.Summary != "a\nSTATUS:COMPLETED\nX:y;\\n,z" {
+		t.Errorf("%+v", now)
+	}
+}
