@@ -517,6 +517,9 @@ func (h *host) serve(ctx context.Context, f *serveFlags, listener net.Listener) 
 		go func() { failed <- side.Serve(counts) }()
 		h.env.Say("лічильники: http://%s/metrics", "metrics: http://%s/metrics", counts.Addr())
 	}
+	if h.smtp != nil {
+		fmt.Fprintf(h.env.Stdout, "mail gate %s:%s\n", h.smtp.host, h.smtp.port())
+	}
 	fmt.Fprintf(h.env.Stdout, "listening on %s://%s\norigin %s\n", scheme, listener.Addr(), h.server.Origin)
 	h.welcome(f)
 	if h.smtp != nil {

@@ -28,6 +28,8 @@ const (
 	DemoUser     = "user"     // user name of the app password
 	DemoPassword = "password" // the app password, for address books, calendars and mail
 	DemoAddress  = "address"  // work e-mail address of the same official
+	DemoFeed     = "feed"     // path of a secret address of the same official's calendar
+	DemoSurvey   = "survey"   // identifier of the closed anonymous survey
 	DemoMail     = "mail"     // folder that takes the letters of both bodies
 )
 
@@ -63,6 +65,7 @@ type demo struct {
 	at     time.Time
 	folder string
 	bodies []demoStaff
+	closed string // the closed anonymous survey
 }
 
 // demoStaff are the officials of one body.
@@ -302,6 +305,7 @@ func (d *demo) askedBefore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	d.closed = s.ID
 	people := d.bodies[0].valid
 	if err := d.ballots(ctx, s, people[:min(48, len(people))], began.AddDate(0, 0, 3)); err != nil {
 		return err
@@ -414,10 +418,10 @@ func (d *demo) letters(ctx context.Context) error {
 		return err
 	}
 	_, domain, _ := strings.Cut(star.Email, "@")
-	if _, err := d.send(ctx, "Запит щодо спільної наради", "Прошу підтвердити час: четвер, 11:00.", d.at.Add(-time.Minute), abroad, "nobody@"+domain, "full@"+domain); err != nil {
+	if _, err := d.send(ctx, "Запит щодо спільної наради", "Прошу підтвердити час: четвер, 11:00.", d.at, abroad, "nobody@"+domain, "full@"+domain); err != nil {
 		return err
 	}
-	if _, err := d.mail.Deliver(ctx, body, d.at.Add(-time.Minute)); err != nil {
+	if _, err := d.mail.Deliver(ctx, body, d.at); err != nil {
 		return err
 	}
 	return d.mail.Set(ctx, settings[body], d.at)
@@ -467,7 +471,11 @@ func (d *demo) password(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, file := range [][2]string{{DemoPassword, secret}, {DemoAddress, d.star().Email}, {DemoUser, v.Name}} {
+	feed, err := d.planner.MakeFeed(ctx, d.star().Seat, true, d.at)
+	if err != nil {
+		return err
+	}
+	for _, file := range [][2]string{{DemoPassword, secret}, {DemoAddress, d.star().Email}, {DemoFeed, "/office/feed/" + feed + ".ics"}, {DemoSurvey, d.closed}, {DemoUser, v.Name}} {
 		if err := os.WriteFile(filepath.Join(d.folder, file[0]), []byte(file[1]+"\n"), 0o600); err != nil {
 			return err
 		}

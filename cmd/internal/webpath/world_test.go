@@ -94,6 +94,7 @@ type site struct {
 	t    *testing.T
 	Dir  string // the demo's folder
 	URL  string
+	Gate string // host:port of the mail gate
 	cmd  *exec.Cmd
 	log  *lockedBuffer
 	gone chan error
@@ -155,6 +156,9 @@ func (s *site) Start(listen string) {
 	go func() {
 		lines := bufio.NewScanner(out)
 		for lines.Scan() {
+			if gate, ok := strings.CutPrefix(lines.Text(), "mail gate "); ok { // before the other address
+				s.Gate = gate
+			}
 			if _, url, ok := strings.Cut(lines.Text(), "listening on "); ok {
 				address <- strings.TrimSpace(url)
 			}
