@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/posvid/posvid/locale"
 	"github.com/posvid/posvid/office"
@@ -76,7 +77,7 @@ type resultsView struct {
 	K                int
 	Questions        []resultView
 	Editor           bool
-	Recount, KeyHash string // hex
+	Recount, KeyHash string // in groups of four digits
 	Units            []unitResults
 }
 
@@ -155,7 +156,7 @@ func (p *part) renderResults(w http.ResponseWriter, r *http.Request, s *office.S
 	}
 	if s.Anonymous {
 		key := office.DefinitionHash(s.PublicKey)
-		v.Recount, v.KeyHash = fmt.Sprintf("%x", s.Recount), fmt.Sprintf("%x", key[:])
+		v.Recount, v.KeyHash = grouped(s.Recount), grouped(key[:])
 	}
 	v.Questions = questionViews(&t, lang, "q")
 	if editor && !s.Anonymous {
@@ -256,6 +257,18 @@ func drawChart(t *office.QuestionTally, received int, lang string) *chart {
 	}
 	c.Height = len(c.Bars)*chartLine + 4
 	return c
+}
+
+// grouped is a hash as people compare it: groups of four digits.
+func grouped(b []byte) string {
+	var out strings.Builder
+	for i, c := range b {
+		if i > 0 && i%2 == 0 {
+			out.WriteByte(' ')
+		}
+		fmt.Fprintf(&out, "%02x", c)
+	}
+	return out.String()
 }
 
 func shorten(s string, most int) string {
