@@ -3,6 +3,7 @@ package office_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -713,6 +714,78 @@ func TestDAVCards(t *testing.T) {
 	if len(both.Responses) != 0 || len(limited.Responses) != 2 {
 		t.Errorf("allof %v, limit 2 %v", both.hrefs(), limited.hrefs())
 	}
+}
+
+// TestDAVManyCards: a search that finds too much is refused; by name and by synchronising everything comes.
+func TestDAVManyCards(t *testing.T) {
+	w := davTest(t)
+	fill(t, w.directory, crowd(2001), began)
+	query := `<a:addressbook-query xmlns:d="DAV:" xmlns:a="urn:ietf:params:xml:ns:carddav"><d:prop><d:getetag/></d:prop><a:filter/>%s</a:addressbook-query>`
+	if rec := w.do("REPORT", bookPath, fmt.Sprintf(query, "")); rec.Code != http.StatusForbidden || !strings.Contains(rec.Body.String(), "number-of-matches-within-limits") || strings.Contains(rec.Body.String(), "multistatus") {
+		t.Errorf("2,001 matches: %d %.300s", rec.Code, rec.Body)
+	}
+	if a := w.multistatus(w.do("REPORT", bookPath, fmt.Sprintf(query, "<a:limit><a:nresults>3</a:nresults></a:limit>"))); len(a.Responses) != 3 {
+		t.Errorf("limit 3: %d", len(a.Responses))
+	}
+	if cards, _ := fullSync(w); cards != 2001 {
+		t.Errorf("%d cards, want 2001", cards)
+	}
+}
+
+// brokenWriter takes so many bytes and no more.
+type brokenWriter struct {
+	header http.Header
+	room   int
+	status int
+}
+
+func (b *brokenWriter) Header() http.Header    { return b.header }
+func (b *brokenWriter) WriteHeader(status int) { b.status = status }
+func (b *brokenWriter) Write(p []byte) (int, error) {
+	if b.room -= len(p); b.room < 0 {
+		return 0, errors.New("the other end went away")
+	}
+	return len(p), nil
+}
+
+// TestDAVCutOff: an answer that cannot be finished is cut off, so that no half passes for the whole; one that has not begun is
+// an error of the store, and nothing is sent.
+func TestDAVCutOff(t *testing.T) {
+	w := davTest(t)
+	fill(t, w.directory, crowd(200), began)
+	for _, room := range []int{0, 100, 40_000} {
+		func() {
+			defer func() {
+				if cause := recover(); cause != http.ErrAbortHandler {
+					t.Errorf("after %d bytes: %v, want the connection cut", room, cause)
+				}
+			}()
+			r := httptest.NewRequest("PROPFIND", bookPath, strings.NewReader(`<propfind xmlns="DAV:"><allprop/></propfind>`))
+			r.Header.Set("Depth", "1")
+			w.dav.Serve(&brokenWriter{header: http.Header{}, room: room}, r, w.member, "uk", w.at)
+		}()
+	}
+	broken, err := office.OpenPlanner(t.Context(), brokenStore{open(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.dav.Planner = broken
+	for _, method := range []string{"PROPFIND", "REPORT"} {
+		out := &brokenWriter{header: http.Header{}, room: 1 << 20}
+		r := httptest.NewRequest(method, dayPath, strings.NewReader(map[string]string{"PROPFIND": propEtag, "REPORT": syncBody("", 0)}[method]))
+		r.Header.Set("Depth", "1")
+		var refused *office.DAVError
+		if err := w.dav.Serve(out, r, w.member, "uk", w.at); err == nil || errors.As(err, &refused) || out.room != 1<<20 || out.status != 0 || out.header.Get("Content-Type") != "" {
+			t.Errorf("%s with a store that fails: %v, status %d", method, err, out.status)
+		}
+	}
+}
+
+// brokenStore reads nothing.
+type brokenStore struct{ office.Store }
+
+func (brokenStore) View(context.Context, func(office.Tx) error) error {
+	return errors.New("disk is gone")
 }
 
 // TestDAVClient: go-webdav's own client, which knows nothing of this server, finds and reads everything.
