@@ -117,6 +117,9 @@ func officePath(to string) string {
 	if len(to) > 512 || !strings.HasPrefix(to, "/office/") || strings.HasPrefix(to, "/office/login") || strings.Contains(to, "..") {
 		return "/office/"
 	}
+	if path, _, _ := strings.Cut(to, "?"); strings.Contains(path, "%") { // a browser takes %2e for a dot
+		return "/office/"
+	}
 	for _, c := range to {
 		if c <= ' ' || c > '~' || strings.ContainsRune(`\"<>#`, c) {
 			return "/office/"

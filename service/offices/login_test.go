@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 	"testing"
 	"time"
@@ -254,7 +255,7 @@ func TestOfficePath(t *testing.T) {
 			t.Errorf("%q: %q", ok, got)
 		}
 	}
-	for _, bad := range []string{"", "/", "//evil.example/office/", "https://evil.example/office/", "/office", "/office/../b/", "/office/login", "/office/login/wait", "/office/\r\nSet-Cookie: x", "/office/\\evil", "/office/ї",
+	for _, bad := range []string{"", "/", "//evil.example/office/", "https://evil.example/office/", "/office", "/office/../b/", "/office/%2e%2e/b/", "/office/%2E./b/", "/office/login", "/office/login/wait", "/office/\r\nSet-Cookie: x", "/office/\\evil", "/office/ї",
 		"/office/" + strings.Repeat("a", 600), "/b/99000011/", "javascript:/office/"} {
 		if got := officePath(bad); got != "/office/" {
 			t.Errorf("%q: %q", bad, got)
@@ -281,4 +282,17 @@ func TestManyLogins(t *testing.T) {
 	if err := p.purgeLogins(t.Context(), w.Now()); err != nil || count() != 0 {
 		t.Errorf("%d log-ins are kept, %v", count(), err)
 	}
+}
+
+func FuzzOfficePath(f *testing.F) {
+	for _, s := range []string{"/office/apps", "//office/", "/office/../x", "/office/\x00", "/office/?a=b#c"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got := officePath(s)
+		u, err := url.Parse(got)
+		if err != nil || u.Host != "" || u.Scheme != "" || !strings.HasPrefix(path.Clean(u.Path)+"/", "/office/") || strings.ContainsAny(got, "\r\n\\") || officePath(got) != got {
+			t.Errorf("%q leads to %q", s, got)
+		}
+	})
 }
