@@ -386,6 +386,7 @@ func (d *Directory) Fill(ctx context.Context, b BodyEntry, posts []PostEntry, at
 	var differ []int64
 	d.mu.RLock()
 	old, known := d.bodies[b.EDRPOU]
+	seats := len(d.order[b.EDRPOU])
 	renamed := known && (old.Name != b.Name || old.NameEN != b.NameEN)
 	for i := range posts {
 		p := &posts[i]
@@ -426,7 +427,7 @@ func (d *Directory) Fill(ctx context.Context, b BodyEntry, posts []PostEntry, at
 		}
 		seq++
 		n, err := tx.Exec(`UPDATE office_bodies SET name = $2, name_en = $3, phone = CASE own WHEN 1 THEN phone ELSE $4 END, email = CASE own WHEN 1 THEN email ELSE $5 END,
-			seq = $6, changed = $7 WHERE edrpou = $1`, b.EDRPOU, b.Name, b.NameEN, b.Phone, b.Email, seq, now)
+			seq = $6, changed = $7, filled = CASE $8 WHEN 0 THEN $7 ELSE filled END WHERE edrpou = $1`, b.EDRPOU, b.Name, b.NameEN, b.Phone, b.Email, seq, now, seats)
 		if err != nil || n > 0 {
 			return err
 		}

@@ -19,6 +19,7 @@ import (
 func officeCommand(env *cli.Env) *cobra.Command {
 	root := &cobra.Command{Use: "office", Short: "Дія.Офіс: стан, паролі програм, довідник, опитування, пошта / the office module"}
 	root.AddCommand(officeStatusCommand(env), officeAppsCommand(env), officeSurveyCommand(env))
+	root.AddCommand(officeStaffingCommand(env))
 	return root
 }
 

@@ -27,13 +27,12 @@ func (p *part) mountDirectory() error {
 	}
 	p.bodies.seen = map[string]seen{}
 	for _, b := range p.s.Bodies { // a body that the directory does not know yet is there from the first request on
-		switch _, err := p.directory.Body(ctx, b.EDRPOU); {
-		case errors.Is(err, office.ErrNotFound):
-			if err := p.fillBody(ctx, b, p.s.Now()); err != nil {
-				return fmt.Errorf("offices: first filling of the directory: %w", err)
-			}
-		case err != nil:
-			return err
+		found, err := p.directory.Search(ctx, office.Query{Body: b.EDRPOU})
+		if err == nil && found.Total == 0 {
+			err = p.fillBody(ctx, b, p.s.Now())
+		}
+		if err != nil {
+			return fmt.Errorf("offices: first filling of the directory: %w", err)
 		}
 	}
 	p.mountDirectoryPages()
