@@ -47,7 +47,7 @@ type questionView struct {
 }
 
 // T is the text of the page's language.
-func (q questionView) T(uk, en string) string { return pick(q.lang, uk, en) }
+func (q questionView) T(uk, en string) string { return say(q.lang, uk, en) }
 
 type pageView struct {
 	Title     string
@@ -75,13 +75,6 @@ type checkedView struct {
 	ID, Title string
 	Closed    bool
 	Anonymous bool
-}
-
-func pick(lang, uk, en string) string {
-	if lang == "en" {
-		return en
-	}
-	return uk
 }
 
 // mark is what a browser keeps somebody's drafts and ballots under: it tells two people of one browser apart and is nobody's name.
@@ -151,7 +144,7 @@ func (p *part) showSurvey(w http.ResponseWriter, r *http.Request, status int, s 
 func pageViews(d *office.Definition, lang string, a office.Answer, faults []office.AnswerFault) []pageView {
 	wrong := map[string]string{}
 	for _, f := range faults {
-		wrong[f.Question] = pick(lang, f.UK, f.EN)
+		wrong[f.Question] = say(lang, f.UK, f.EN)
 	}
 	var out []pageView
 	number := 0
@@ -209,18 +202,18 @@ func conditionText(d *office.Definition, q *office.Question, lang string) string
 			what = append(what, "«"+on.Option(id).Text.In(lang)+"»")
 		}
 		if c.From != nil {
-			what = append(what, fmt.Sprintf(pick(lang, "від %d", "from %d"), *c.From))
+			what = append(what, fmt.Sprintf(say(lang, "від %d", "from %d"), *c.From))
 		}
 		if c.To != nil {
-			what = append(what, fmt.Sprintf(pick(lang, "до %d", "to %d"), *c.To))
+			what = append(what, fmt.Sprintf(say(lang, "до %d", "to %d"), *c.To))
 		}
-		joint := pick(lang, " або ", " or ")
+		joint := say(lang, " або ", " or ")
 		if len(c.Is) == 0 {
 			joint = " "
 		}
-		all = append(all, fmt.Sprintf(pick(lang, "на питання «%s» ви відповіли %s", "you answered “%s” with %s"), on.Text.In(lang), strings.Join(what, joint)))
+		all = append(all, fmt.Sprintf(say(lang, "на питання «%s» ви відповіли %s", "you answered “%s” with %s"), on.Text.In(lang), strings.Join(what, joint)))
 	}
-	return pick(lang, "Лише якщо ", "Only if ") + strings.Join(all, pick(lang, " і ", " and ")) + "."
+	return say(lang, "Лише якщо ", "Only if ") + strings.Join(all, say(lang, " і ", " and ")) + "."
 }
 
 // answerPost takes the answer to a named survey. That to an anonymous one never comes here: with it the service would know whose it is.

@@ -202,7 +202,7 @@ func TestAnswerPages(t *testing.T) {
 	if status != 200 {
 		t.Fatal(status)
 	}
-	for _, want := range []string{`id="answered"`, `value="desk" checked`, `value="2" checked`, `value="paper" checked`, `<option value="3" selected>`, `&lt;img src=x`} {
+	for _, want := range []string{`id="answered"`, `id="named"`, `value="desk" checked`, `value="2" checked`, `value="paper" checked`, `<option value="3" selected>`, `&lt;img src=x`} {
 		if !strings.Contains(string(body), want) {
 			t.Errorf("own answer without %s", want)
 		}

@@ -20,7 +20,8 @@ const faults = {
 
 /** The words of one value in the list. */
 function words(q, part, value) {
-  if (value === null) return T("приховано: так відповіли надто мало людей, або це вільний текст", "withheld: too few people answered so, or it is a free text");
+  if (value === null && q.kind === "text") return T("вільний текст: у переліку його не показують", "a free text, which the list does not show");
+  if (value === null) return T("приховано, щоб не показати малої групи", "withheld, so that no small group is shown");
   if (value === undefined) return T("немає в переліку", "not in the list");
   if (value === "") return T("без відповіді", "no answer");
   if (q.kind === "one") return inLang(q.options.find((o) => o.id === value)?.text, lang);
@@ -38,9 +39,9 @@ function counted(list, result) {
   const rows = [];
   for (const q of questions(list.questions)) {
     for (const part of parts(q)) {
-      const values = result.counts.find((c) => c.question === q.id && c.part === part).values;
+      const { values } = result.counts.find((c) => c.question === q.id && c.part === part);
       const named = [...values].sort(([a], [b]) => String(a).localeCompare(String(b), "uk", { numeric: true }));
-      for (const [value, n] of named) rows.push(el("tr", {}, el("th", { scope: "row" }, about(q, part)), el("td", {}, words(q, part, value)), el("td", { class: "num" }, n)));
+      named.forEach(([value, n], i) => rows.push(el("tr", {}, i === 0 && el("th", { scope: "rowgroup", rowspan: named.length }, about(q, part)), el("td", {}, words(q, part, value)), el("td", { class: "num" }, n))));
     }
   }
   return table(T("Перелічено у вашому браузері", "Counted in your browser"), [T("Питання", "Question"), T("Відповідь", "Answer"), T("Скільки", "How many")], rows);
