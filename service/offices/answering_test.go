@@ -61,14 +61,9 @@ type pollster struct {
 	p *part
 }
 
-func newPollster(t *testing.T, w *servicetest.World) *pollster {
+func newPollster(t *testing.T) *pollster {
 	t.Helper()
-	p := &part{s: w.Server, c: Config{Store: w.Server.Store.Office(), Ballots: w.Ballots.Office()}}
-	p.surveys = office.OpenSurveys(p.c.Store)
-	var err error
-	if p.box, err = office.OpenBox(p.c.Ballots); err != nil {
-		t.Fatal(err)
-	}
+	w, p := surveyWorld(t)
 	return &pollster{t, w, p}
 }
 
@@ -131,8 +126,8 @@ func (l *pollster) asks(person string) *http.Client {
 
 // TestAnswerPages: a survey is shown to the people it asks while it is open, and to nobody as anything else.
 func TestAnswerPages(t *testing.T) {
-	w := world(t)
-	l := newPollster(t, w)
+	l := newPollster(t)
+	w := l.w
 	s := l.open(false, everyKind(t))
 	draft, err := l.p.surveys.Draft(t.Context(), w.Ministry.EDRPOU, false, everyKind(t), []office.Audience{{Body: w.Ministry.EDRPOU}}, w.Now())
 	if err != nil {
@@ -225,8 +220,8 @@ func TestAnswerPages(t *testing.T) {
 
 // TestAnonymousAnswerWithName: what comes under somebody's name is never an answer to an anonymous survey.
 func TestAnonymousAnswerWithName(t *testing.T) {
-	w := world(t)
-	l := newPollster(t, w)
+	l := newPollster(t)
+	w := l.w
 	s := l.open(true, everyKind(t))
 	status, _, body := w.Do(l.asks("issued"), "POST", "/office/surveys/"+s.ID, strings.NewReader("a.place=desk"), "Content-Type", "application/x-www-form-urlencoded", "Accept", "application/json")
 	if status != 409 || problemCode(t, body) != "survey-anonymous" {
@@ -245,8 +240,7 @@ func TestAnonymousAnswerWithName(t *testing.T) {
 
 // TestMark: a browser keeps what belongs to two people of it apart, under no name.
 func TestMark(t *testing.T) {
-	w := world(t)
-	p := newPollster(t, w).p
+	p := newPollster(t).p
 	a, err := p.mark(office.Seat{Body: "99000011", Post: 1})
 	if err != nil {
 		t.Fatal(err)
@@ -279,12 +273,13 @@ func TestSurveysInBrowser(t *testing.T) {
 	b := webtest.Start(t, webtest.Options{})
 	t.Run("anonymous", func(t *testing.T) { testAnonymous(t, b) })
 	t.Run("named and later", func(t *testing.T) { testNamedAndLater(t, b) })
+	t.Run("editor", func(t *testing.T) { testEditor(t, b) })
 }
 
 // logIn makes the browser an official's.
-func (l *pollster) logIn(p *webtest.Page, h *servicetest.Holder) {
+func (l *pollster) logIn(p *webtest.Page, h *servicetest.Holder, more ...service.Grant) {
 	l.Helper()
-	account := l.w.Account("Вигадана Особа", service.Grant{Role: service.Holder, Body: h.Body.EDRPOU, Entitlement: h.Entitlement})
+	account := l.w.Account("Вигадана Особа", append(more, service.Grant{Role: service.Holder, Body: h.Body.EDRPOU, Entitlement: h.Entitlement})...)
 	at, err := url.Parse(l.w.URL)
 	if err != nil {
 		l.Fatal(err)
@@ -298,8 +293,8 @@ func (l *pollster) logIn(p *webtest.Page, h *servicetest.Holder) {
 // testAnonymous: an official answers an anonymous survey in a browser, by keyboard, over a network that fails at every
 // step; the list of all answers holds and has this one; a second answer and a forged ballot are refused.
 func testAnonymous(t *testing.T, b *webtest.Browser) {
-	w := world(t)
-	l := newPollster(t, w)
+	l := newPollster(t)
+	w := l.w
 	s := l.open(true, everyKind(t))
 	holder := w.Ministry.Holders["issued"]
 	page, check := w.URL+"/office/surveys/"+s.ID, w.URL+"/office/surveys/"+s.ID+"/check"
@@ -587,8 +582,8 @@ func testAnonymous(t *testing.T, b *webtest.Browser) {
 
 // testNamedAndLater: a named survey with its draft, two people in one browser, and a ballot that leaves later.
 func testNamedAndLater(t *testing.T, b *webtest.Browser) {
-	w := world(t)
-	l := newPollster(t, w)
+	l := newPollster(t)
+	w := l.w
 	named, anonymous := l.open(false, everyKind(t)), l.open(true, everyKind(t))
 	p := b.Page(t)
 	// Minutes pass at once: what waits for a random moment does not hold up the test.
@@ -659,6 +654,66 @@ func testNamedAndLater(t *testing.T, b *webtest.Browser) {
 	p.WaitVisible("#erased")
 	if n := webtest.Eval[int](p, `import("/static/office/ballot.js").then(b => b.ballots()).then(all => all.length)`); n != 0 {
 		t.Errorf("%d ballots after they were erased", n)
+	}
+}
+
+// testEditor: an editor makes a survey by the form, with the fields of each kind of question, and opens it; a hostile draft and
+// hostile results stay texts.
+func testEditor(t *testing.T, b *webtest.Browser) {
+	l := newPollster(t)
+	w := l.w
+	p := b.Page(t)
+	l.logIn(p, w.Ministry.Holders["issued"], service.Grant{Role: service.OfficeEditor, Body: w.Ministry.EDRPOU})
+	base := w.URL + "/b/" + w.Ministry.EDRPOU + "/office/surveys"
+	p.Open(base + "/new")
+	p.Set("#title-uk", "Чергування")
+	p.Click("#mode-named")
+	p.Set("#q0-uk", "Коли вам зручно")
+	for kind, fields := range map[string][2]string{"scale": {"min low", "options length"}, "text": {"length", "options min"}, "number": {"min max", "options low"}, "ranking": {"options", "min length"}} {
+		webtest.Eval[bool](p, fmt.Sprintf(`(e => { e.value = %q; e.dispatchEvent(new Event("change", {bubbles: true})); return true; })(document.getElementById("q0-kind"))`, kind))
+		webtest.Eval[bool](p, `(document.querySelector("#q0 details").open = true)`)
+		for i, want := range []bool{true, false} {
+			for _, name := range strings.Fields(fields[i]) {
+				if got := webtest.Eval[bool](p, fmt.Sprintf(`document.getElementById("q0-%s").checkVisibility()`, name)); got != want {
+					t.Errorf("%s: the field %s is shown: %t", kind, name, got)
+				}
+			}
+		}
+	}
+	webtest.Eval[bool](p, `(e => { e.value = "one"; e.dispatchEvent(new Event("change", {bubbles: true})); return true; })(document.getElementById("q0-kind"))`)
+	p.Type("#q0-options", "Вранці | In the morning\nУвечері")
+	p.Accessible("survey editor")
+	p.Click("#save")
+	p.WaitVisible("#saved")
+	p.Click("#open-send")
+	p.WaitVisible("#received")
+	link := webtest.Eval[string](p, `document.querySelector('a[href^="/office/surveys/"]:not([href$="surveys"])').href`)
+	p.Open(link + "?lang=en")
+	p.WaitText("#survey", "In the morning")
+	p.WaitVisible("#named")
+
+	// What is hostile stays a text where it is edited, listed, and counted.
+	if _, err := l.p.surveys.Draft(t.Context(), w.Ministry.EDRPOU, false, everyKind(t), []office.Audience{{Body: w.Ministry.EDRPOU}}, w.Now()); err != nil {
+		t.Fatal(err)
+	}
+	s := l.open(true, everyKind(t))
+	for i, person := range []string{"issued", "second", "suspended", "slip", "enrolled"} {
+		l.vote(s, person, office.Answer{"place": "desk", "noise": int64(2), "why": hostile, "years": int64(i)})
+	}
+	p.Open(w.URL + "/office/surveys?lang=uk")
+	p.WaitText("main", "Умови праці")
+	if err := l.p.closeSurvey(t.Context(), s.ID, w.Now()); err != nil {
+		t.Fatal(err)
+	}
+	p.Open(w.URL + "/office/surveys/" + s.ID + "/results")
+	p.WaitText("main", "Умови праці")
+	p.Accessible("results")
+	p.Open(base)
+	draft := webtest.Eval[string](p, `[...document.querySelectorAll('main a')].map(a => a.href).filter(h => !h.includes("`+s.ID+`") && /[0-9a-z]{26}$/.test(h)).pop() ?? ""`)
+	p.Open(draft)
+	p.WaitVisible("main h1")
+	if got := webtest.Eval[string](p, `document.title + [...document.images].length + [...document.querySelectorAll("script:not([src])")].length`); strings.Contains(got, "xss") && !strings.Contains(got, "onerror") || !strings.HasSuffix(got, "00") {
+		t.Errorf("a text became HTML: %s", got)
 	}
 }
 
