@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/posvid/posvid/service"
@@ -68,7 +69,18 @@ func (p *part) homePage(w http.ResponseWriter, r *http.Request) error {
 		}
 		v.Sections = append(v.Sections, section)
 	}
+	slices.SortStableFunc(v.Sections, func(a, b homeSection) int { return homePlace(a.ID) - homePlace(b.ID) })
 	return p.s.Render(w, r, http.StatusOK, "office_home", v)
+}
+
+// homeOrder is the order of sections on the first page, as that of the tabs.
+var homeOrder = []string{"day", "tasks", "surveys", "mail"}
+
+func homePlace(id string) int {
+	if i := slices.Index(homeOrder, id); i >= 0 {
+		return i
+	}
+	return len(homeOrder)
 }
 
 // choosePost keeps the post that the official works in from now on, in this session.
