@@ -52,8 +52,29 @@ var built = sync.OnceValues(func() (dir string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("demo: %w\n%s", err, out)
 	}
-	return dir, nil
+	return dir, served(filepath.Join(dir, "demo"))
 })
+
+// served lets the service fill the demo's office once, so that the tests' copies of the folder have it.
+func served(folder string) error {
+	c := exec.Command(filepath.Join(programs, "posvid"), "serve", "--demo", folder, "--listen", "127.0.0.1:0")
+	out, err := c.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := c.Start(); err != nil {
+		return err
+	}
+	lines := bufio.NewScanner(out)
+	for lines.Scan() && !strings.HasPrefix(lines.Text(), "listening on ") {
+	}
+	c.Process.Signal(syscall.SIGTERM)
+	io.Copy(io.Discard, out)
+	if err := c.Wait(); err != nil {
+		return fmt.Errorf("first start of the demo: %w", err)
+	}
+	return nil
+}
 
 // wasmOld tells whether a source of ours is newer than the WebAssembly that the program would carry.
 func wasmOld() bool {
