@@ -29,7 +29,7 @@ const (
 	davMaxXML      = 4 << 20 // bytes
 	davMaxDepth    = 16      // nested elements
 	davMaxElements = 50_000  // elements
-	davMaxAttrs    = 16      // attributes of one element
+	davMaxAttrs    = 32      // attributes of one element
 	davMaxNames    = 128     // properties asked at once; macOS asks some fifty
 	davMaxHrefs    = 20_000  // objects asked at once
 )
@@ -70,6 +70,9 @@ func parseXML(data []byte) (*xmlNode, error) {
 		case xml.StartElement:
 			if elements++; elements > davMaxElements || len(open) == davMaxDepth || len(t.Attr) > davMaxAttrs {
 				return nil, errXMLLarge
+			}
+			if strings.Contains(t.Name.Local, ":") { // two colons: no name with namespaces has them
+				return nil, errXML
 			}
 			n := &xmlNode{name: t.Name, attr: t.Attr} // Token gives attributes of their own
 			switch {
