@@ -503,9 +503,6 @@ func (q *mailItem) seal(tx Tx) (err error) {
 	}
 	q.sealedSender = put("office_mail_messages.sender", q.id, q.sender)
 	q.sealedSubject = put("office_mail_messages.subject", q.id, q.subject)
-	if q.sealedSender == nil {
-		q.sealedSender = []byte{}
-	}
 	for i, to := range q.to {
 		q.sealedTo = append(q.sealedTo, put("office_mail_recipients.address", q.id+"/"+strconv.Itoa(i), to))
 	}

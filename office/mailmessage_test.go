@@ -2,15 +2,22 @@ package office
 
 import (
 	"bytes"
+	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"io"
+	"log"
 	"mime"
 	"mime/multipart"
 	"mime/quotedprintable"
+	"net"
 	"net/mail"
+	"net/netip"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -415,3 +422,127 @@ func FuzzMessage(f *testing.F) {
 		}
 	})
 }
+
+// FuzzGate: whatever is said to the gate by somebody who is logged in, it neither breaks nor queues a message of somebody else.
+func FuzzGate(f *testing.F) {
+	for _, seed := range []string{
+		"MAIL FROM:<o.vyhadana@minagro.example>\nRCPT TO:<a@b.example>\nDATA\nFrom: o.vyhadana@minagro.example\n\ntext\n.\nQUIT\n",
+		"MAIL FROM:<o.vyhadana@minagro.example> BODY=8BITMIME SIZE=10\nRCPT TO:<a@b.example> NOTIFY=NEVER\nBDAT 10\n0123456789BDAT 0 LAST\n",
+		"RSET\nNOOP\nVRFY x\nAUTH LOGIN\nAUTH PLAIN AA==\nSTARTTLS\nEHLO y\nMAIL FROM:<>\nRCPT TO:<@a,@b:c@d>\nDATA\n",
+		"\n\n\n\nMAIL FROM:<>\n",
+		"MAIL FROM:<\"a b\"@c> AUTH=<>\nBDAT 5\nabcdeRSET\nMAIL FROM:<o.vyhadana@minagro.example>\n.\n..\n",
+	} {
+		f.Add(crlf(seed))
+	}
+	m := &Mail{store: fuzzStore{}, host: "id.example", c: MailConfig{Origin: "https://id.example", Page: func(Seat) string { return "/" },
+		Seated: func(context.Context, Seat) (Member, Status, error) {
+			return Member{Email: draftFrom.address}, StatusValid, nil
+		},
+		BodyName: func(context.Context, string) (string, error) { return "Міністерство", nil }}}
+	f.Fuzz(func(t *testing.T, said []byte) {
+		if len(said) > 64<<10 || bytes.Contains(said, []byte("STARTTLS")) { // TLS would wait for a handshake
+			return
+		}
+		g, err := NewGate(GateConfig{Domain: "gate.example", TLS: &tls.Config{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var broken atomic.Bool
+		if err := g.Join(GateJoin{Mail: m, Now: func() time.Time { return draftAt },
+			Login: func(context.Context, string, string, netip.Addr) (Member, error) { return Member{}, nil },
+			Fault: func(err error) { broken.Store(broken.Load() || !errors.Is(err, errFuzzStore)) }}); err != nil {
+			t.Fatal(err)
+		}
+		g.server.AllowInsecureAuth = true
+		var complaints strings.Builder
+		g.server.ErrorLog = log.New(&complaints, "", 0)
+		in := io.MultiReader(strings.NewReader("EHLO x\r\nAUTH PLAIN AGEAYg==\r\n"), bytes.NewReader(said))
+		l := &fuzzListener{conn: &fuzzConn{Reader: in}, done: make(chan struct{})}
+		go g.server.Serve(l) //nolint:errcheck // it ends with the listener
+		<-l.conn.closed()
+		g.server.Shutdown(t.Context()) //nolint:errcheck // nothing is under way
+		// The library goes on for what was sent ahead after it has closed a connection, without a session, and catches its own panic.
+		if broken.Load() || strings.Contains(complaints.String(), "posvid/office.") {
+			t.Fatalf("%q: %s", said, complaints.String())
+		}
+	})
+}
+
+// errFuzzStore is what a store answers that keeps nothing.
+var errFuzzStore = errors.New("no store")
+
+// fuzzStore has settings, and no certificate and no queue.
+type fuzzStore struct{}
+
+func (fuzzStore) Update(context.Context, func(Tx) error) error { return errFuzzStore }
+func (fuzzStore) View(_ context.Context, f func(Tx) error) error {
+	return f(fuzzTx{})
+}
+func (fuzzStore) MAC(string, []byte) ([32]byte, error) { return [32]byte{}, errFuzzStore }
+
+type fuzzTx struct{ Tx }
+
+func (fuzzTx) Row(q string, _ []any, dest ...any) error {
+	if !strings.Contains(q, "office_mail_settings") {
+		return errFuzzStore
+	}
+	*dest[6].(*string), *dest[0].(*string) = "minagro.example", MailFolder
+	return nil
+}
+func (fuzzTx) Rows(string, []any, func(func(...any) error) error) error { return errFuzzStore }
+
+// fuzzConn says what a reader has and forgets what it hears.
+type fuzzConn struct {
+	io.Reader
+	mu   sync.Mutex
+	over chan struct{}
+}
+
+func (c *fuzzConn) closed() chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over == nil {
+		c.over = make(chan struct{})
+	}
+	return c.over
+}
+func (c *fuzzConn) Write(p []byte) (int, error) { return len(p), nil }
+func (c *fuzzConn) Close() error {
+	over := c.closed()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	select {
+	case <-over:
+	default:
+		close(over)
+	}
+	return nil
+}
+func (c *fuzzConn) LocalAddr() net.Addr              { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 25} }
+func (c *fuzzConn) RemoteAddr() net.Addr             { return c.LocalAddr() }
+func (c *fuzzConn) SetDeadline(time.Time) error      { return nil }
+func (c *fuzzConn) SetReadDeadline(time.Time) error  { return nil }
+func (c *fuzzConn) SetWriteDeadline(time.Time) error { return nil }
+
+type fuzzListener struct {
+	conn *fuzzConn
+	once atomic.Bool
+	done chan struct{}
+}
+
+func (l *fuzzListener) Accept() (net.Conn, error) {
+	if l.once.CompareAndSwap(false, true) {
+		return l.conn, nil
+	}
+	<-l.done
+	return nil, net.ErrClosed
+}
+func (l *fuzzListener) Close() error {
+	select {
+	case <-l.done:
+	default:
+		close(l.done)
+	}
+	return nil
+}
+func (l *fuzzListener) Addr() net.Addr { return l.conn.LocalAddr() }

@@ -18,8 +18,7 @@ import (
 // officeCommand is what the administrator of the host does for Дія.Офіс without its pages.
 func officeCommand(env *cli.Env) *cobra.Command {
 	root := &cobra.Command{Use: "office", Short: "Дія.Офіс: стан, паролі програм, довідник, опитування, пошта / the office module"}
-	root.AddCommand(officeStatusCommand(env), officeAppsCommand(env), officeSurveyCommand(env))
-	root.AddCommand(officeStaffingCommand(env))
+	root.AddCommand(officeStatusCommand(env), officeAppsCommand(env), officeSurveyCommand(env), officeStaffingCommand(env), officeMailCommand(env))
 	return root
 }
 
