@@ -411,6 +411,15 @@ func BenchmarkBlindRSA(b *testing.B) {
 					}
 				}
 			})
+			b.Run("verify", func(b *testing.B) { // of one ballot of a public list, but for the driver and reading the key again
+				signature := run(s.ask("finalize", "input", input, "unblind", blind["unblind"].(string), "blindSignature", hex.EncodeToString(answer)))["out"].(string)
+				q := s.ask("verify", "input", input, "signature", signature)
+				for b.Loop() {
+					if got := run(q); got["ok"] != true {
+						b.Fatal(got)
+					}
+				}
+			})
 			b.Run("nothing", func(b *testing.B) { // the driver's own part of the others
 				for b.Loop() {
 					run(s.ask("key"))

@@ -38,7 +38,7 @@ func officeSurveyRecountCommand(env *cli.Env) *cobra.Command {
 			}
 			lang := env.T("uk", "en")
 			env.Print("перелік сходиться: %s", "the list holds: %s", locale.Visible(r.Definition.Title.In(lang), 200))
-			env.Print("запитали %d, видано жетонів %d, отримано відповідей %d", "asked %d, tokens issued %d, answers received %d", r.Eligible, r.Issued, r.Received)
+			env.Print("запитали %d, видано бюлетенів %d, отримано відповідей %d", "asked %d, ballots given out %d, answers received %d", r.Eligible, r.Issued, r.Received)
 			env.Print("SHA-256 ключа: %s", "SHA-256 of the key: %s", grouped(r.KeyHash[:]))
 			if len(r.Questions) == 0 {
 				env.Print("відповідей менше за %d, тому їх не оприлюднено", "fewer answers than %d, so none are published", office.MinGroup)

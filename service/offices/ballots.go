@@ -17,9 +17,9 @@ import (
 
 // Problems of anonymous ballots.
 var (
-	BallotForged = service.NewProblem(http.StatusForbidden, "ballot-forged", "Жетон не підписано ключем цього опитування.", "The token is not signed by the key of this survey.",
+	BallotForged = service.NewProblem(http.StatusForbidden, "ballot-forged", "Бюлетень не підписано ключем цього опитування.", "The ballot is not signed by the key of this survey.",
 		"Відкрийте сторінку опитування в браузері, де почали відповідь.", "Open the survey in the browser where you began your answer.")
-	BallotCounted = service.NewProblem(http.StatusConflict, "ballot-counted", "За цим жетоном уже враховано іншу відповідь.", "Another answer was counted for this token.",
+	BallotCounted = service.NewProblem(http.StatusConflict, "ballot-counted", "За цим бюлетенем уже враховано іншу відповідь.", "Another answer was counted for this ballot.",
 		"Змінити анонімну відповідь не можна; після закриття перевірте її у відкритому переліку.", "An anonymous answer cannot be changed; after closing look for it in the public list.")
 	BallotIdentity = service.NewProblem(http.StatusBadRequest, "ballot-with-identity", "Разом із відповіддю прийшло те, що видає вас.", "Something that identifies you came with the answer.",
 		"Надішліть відповідь зі сторінки опитування: вона нічого зайвого не додає.", "Send the answer from the survey's own page: it adds nothing.")

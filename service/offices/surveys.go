@@ -21,7 +21,7 @@ var (
 		"Подивіться, коли воно відкрите; після закриття на його сторінці є результати.", "Look when it is open; after it closes its page has the results.")
 	NotEligible = service.NewProblem(http.StatusForbidden, "survey-not-eligible", "Це опитування не для вашої посади.", "This survey is not for your post.",
 		"Якщо мало б бути для неї, скажіть редактору органу.", "If it should be, tell the editor of the body.")
-	SurveyServed = service.NewProblem(http.StatusConflict, "survey-served", "На ваше ім'я вже видано інший жетон цього опитування.", "Another token of this survey was issued in your name.",
+	SurveyServed = service.NewProblem(http.StatusConflict, "survey-served", "На ваше ім'я вже видано інший бюлетень цього опитування.", "Another ballot of this survey was given out in your name.",
 		"Завершіть відповідь у тому браузері, де почали; якщо це були не ви, скажіть редактору органу.", "Finish your answer in the browser where you began; if that was not you, tell the editor of the body.")
 	BlindedWrong = service.NewProblem(http.StatusUnprocessableEntity, "blinded-wrong", "Засліплене повідомлення не таке, як має бути.", "The blinded message is not as it has to be.",
 		"Перезавантажте сторінку опитування й повторіть.", "Load the page of the survey again and repeat.")

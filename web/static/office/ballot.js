@@ -231,7 +231,7 @@ export async function send(record) {
   try {
     await ask(path(survey, "ballots"), { ...nameless, method: "POST", headers: { ...header, "Content-Type": "application/json" }, body });
   } catch (e) {
-    if (["ballot-counted", "ballot-forged", "survey-closed"].includes(e.code)) await put({ ...kept, stage: "refused", code: e.code });
+    if (["ballot-counted", "ballot-forged", "survey-closed", "unknown-survey"].includes(e.code)) await put({ ...kept, stage: "refused", code: e.code });
     throw e;
   }
   const next = { ...kept, stage: "sent" };

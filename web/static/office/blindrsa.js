@@ -129,13 +129,16 @@ export async function blind(key, input) {
   return { blinded: blindEncoded(key, encoded, r), unblind: toBytes(inv, key.size) };
 }
 
+function imported(key) {
+  const text = (bytes) => btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  const jwk = { kty: "RSA", n: text(key.modulus), e: text(key.exponent), ext: true };
+  return crypto.subtle.importKey("jwk", jwk, { name: "RSA-PSS", hash: "SHA-384" }, false, ["verify"]);
+}
+
 /** RSASSA-PSS-VERIFY with SHA-384, by the browser's own RSA and not by the arithmetic here. */
 export async function verify(key, input, signature, saltLength = SALT) {
-  const text = (bytes) => btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
-  const algorithm = { name: "RSA-PSS", hash: "SHA-384" };
-  const jwk = { kty: "RSA", n: text(key.modulus), e: text(key.exponent), ext: true };
-  const imported = await crypto.subtle.importKey("jwk", jwk, algorithm, false, ["verify"]);
-  return crypto.subtle.verify({ name: "RSA-PSS", saltLength }, imported, signature, input);
+  key.imported ??= imported(key);
+  return crypto.subtle.verify({ name: "RSA-PSS", saltLength }, await key.imported, signature, input);
 }
 
 /**

@@ -197,8 +197,9 @@ async function drop() {
 
 const problems = {
   offline: ["Немає звʼязку зі службою. Бюлетень лежить на цьому пристрої; спробуйте ще раз.", "No connection to the service. The ballot lies on this device; try again."],
-  "survey-served": ["Ваш бюлетень уже видано: на іншому пристрої, в іншому браузері або дані цього браузера стерто. Другого бюлетеня не буде.", "Your ballot was given out already: on another device, in another browser, or this browser's data was erased. There is no second one."],
+  "survey-served": ["Ваш бюлетень уже видано: на іншому пристрої, в іншому браузері, за іншою вашою посадою, або дані цього браузера стерто. Другого бюлетеня не буде.", "Your ballot was given out already: on another device, in another browser, in another post of yours, or this browser's data was erased. There is no second one."],
   "survey-closed": ["Опитування вже закрито.", "The survey is closed already."],
+  "unknown-survey": ["Такого опитування вже немає.", "There is no such survey any more."],
   "survey-not-eligible": ["Це опитування не для вашого підрозділу чи категорії.", "This survey is not for your unit or category."],
   "not-logged-in": ["Сеанс закінчився. Увійдіть знову: чернетка лежить на цьому пристрої.", "The session has ended. Log in again: the draft lies on this device."],
   "office-no-id": ["Доступ має лише власник чинного службового посвідчення.", "Only the holder of a valid service ID has access."],
