@@ -132,6 +132,31 @@ func TestDAVRevoked(t *testing.T) {
 	if got := ask(other); got != http.StatusMultiStatus {
 		t.Errorf("another official: %d", got)
 	}
+	// The colleague's phone gets the card anew, with the state as it is.
+	book := "/dav/addressbooks/" + h.Body.EDRPOU + "/"
+	look := func(token string) (next, body string) {
+		status, _, body := other.do("REPORT", book, `<d:sync-collection xmlns:d="DAV:" xmlns:a="urn:ietf:params:xml:ns:carddav"><d:sync-token>`+token+`</d:sync-token><d:sync-level>1</d:sync-level><d:prop><d:getetag/><a:address-data/></d:prop></d:sync-collection>`, "Depth", "0")
+		_, rest, ok := strings.Cut(body, "<d:sync-token>")
+		if next, _, _ = strings.Cut(rest, "<"); status != http.StatusMultiStatus || !ok {
+			t.Fatalf("sync-collection: %d %.300s", status, body)
+		}
+		return next, body
+	}
+	token, all := look("")
+	if strings.Count(all, "посвідчення зупинено") != 1 { // of the one who is suspended in every world
+		t.Errorf("before the directory was filled again: %s", all)
+	}
+	w.RunJobs()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		next, changes := look(token)
+		if next == token && time.Now().Before(deadline) {
+			continue
+		}
+		if next == token || strings.Count(changes, "BEGIN:VCARD") != 1 || !strings.Contains(changes, "посвідчення зупинено") {
+			t.Errorf("after the directory was filled again: %s", changes)
+		}
+		break
+	}
 }
 
 // TestDAVWellKnown: RFC 6764 leads to the top, whoever asks.
