@@ -569,7 +569,7 @@ func TestDAVRefused(t *testing.T) {
 		{"limit of none", "REPORT", dayPath, strings.Replace(syncBody("", 1), ">1</d:nresults>", ">0</d:nresults>", 1), nil, 400, "dav-body"},
 		{"negative limit", "REPORT", dayPath, strings.Replace(syncBody("", 1), ">1</d:nresults>", ">-1</d:nresults>", 1), nil, 400, "dav-body"},
 		{"search without a filter's name", "REPORT", bookPath, `<a:addressbook-query` + xmlns + `><d:prop><d:getetag/></d:prop><a:filter test="someof"/></a:addressbook-query>`, nil, 403, "dav-filter"},
-		{"expanded", "REPORT", dayPath, `<c:calendar-multiget` + xmlns + `><d:prop><c:calendar-data><c:expand start="20261101T000000Z" end="20261201T000000Z"/></c:calendar-data></d:prop></c:calendar-multiget>`, nil, 403, "dav-type"},
+		{"expanded", "REPORT", dayPath, `<c:calendar-multiget` + xmlns + `><d:prop><c:calendar-data><c:expand start="20261101T000000Z" end="20261201T000000Z"/></c:calendar-data></d:prop></c:calendar-multiget>`, nil, 403, "dav-expand"},
 		{"no filter", "REPORT", dayPath, `<c:calendar-query` + xmlns + `><d:prop><d:getetag/></d:prop></c:calendar-query>`, nil, 403, "dav-filter"},
 		{"filter of events alone", "REPORT", dayPath, filter(`<c:comp-filter name="VEVENT"/>`), nil, 403, "dav-filter"},
 		{"unknown filter", "REPORT", dayPath, filter(`<c:comp-filter name="VCALENDAR"><c:magic/></c:comp-filter>`), nil, 403, "dav-filter"},

@@ -3,6 +3,7 @@ package office
 import (
 	"bytes"
 	"context"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -117,10 +118,13 @@ func (q *davRequest) cards(n davNode, root *xmlNode, data []byte) error {
 	case w.refused >= 500:
 		return fmt.Errorf("office: dav: go-webdav answered %d", w.refused)
 	case w.refused != 0:
-		return ErrDAVFilter
+		return errCardFilter
 	}
 	return nil
 }
+
+var errCardFilter = &DAVError{Status: http.StatusForbidden, Condition: xml.Name{Space: nsCard, Local: "supported-filter"}, Code: ErrDAVFilter.Code,
+	UK: ErrDAVFilter.UK, EN: ErrDAVFilter.EN, NextUK: ErrDAVFilter.NextUK, NextEN: ErrDAVFilter.NextEN}
 
 // refusalWriter lets answers through and holds refusals back.
 type refusalWriter struct {
