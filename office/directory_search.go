@@ -59,7 +59,8 @@ func (d *Directory) Search(ctx context.Context, q Query) (Result, error) {
 		}
 		r.Total++
 	}
-	begins := map[*text]bool{}
+	var last *text // those with one surname stand together
+	var first bool
 	for _, n := range d.index.order {
 		if hits != nil && !hits.has(n) {
 			continue
@@ -68,17 +69,15 @@ func (d *Directory) Search(ctx context.Context, q Query) (Result, error) {
 		switch {
 		case doc.seat == nil,
 			at == 0 && !doc.open,
-			at != 0 && !doc.version.holds(at),
+			at != 0 && (at < doc.since || doc.until != 0 && at >= doc.until),
 			q.Body != "" && doc.seat.Body != q.Body,
 			q.Category != "" && doc.version.category != q.Category,
 			units != nil && !units[doc.version.unit]:
 			continue
 		}
 		if len(words) > 0 {
-			first, known := begins[doc.surname]
-			if !known {
-				first = slices.ContainsFunc(words, doc.surname.begins)
-				begins[doc.surname] = first
+			if doc.surname != last {
+				last, first = doc.surname, slices.ContainsFunc(words, doc.surname.begins)
 			}
 			if !first {
 				later = append(later, n)
@@ -110,7 +109,8 @@ type doc struct {
 	seat                       *seatState
 	version                    *version
 	surname, given, patronymic *text
-	open                       bool // the seat says it now
+	since, until               int64 // of the version
+	open                       bool  // the seat says it now
 }
 
 // text is a text that many entries share, with its words.
@@ -173,7 +173,7 @@ func (x *index) add(seats []*seatState) {
 			v := &s.versions[i]
 			f := &v.facts
 			_, open := s.open()
-			fresh = append(fresh, doc{seat: s, version: v, open: open && i == len(s.versions)-1, surname: x.name(&f.surname), given: x.name(&f.given), patronymic: x.name(&f.patronymic)})
+			fresh = append(fresh, doc{seat: s, version: v, since: v.since, until: v.until, open: open && i == len(s.versions)-1, surname: x.name(&f.surname), given: x.name(&f.given), patronymic: x.name(&f.patronymic)})
 		}
 	}
 	slices.SortStableFunc(fresh, func(a, b doc) int { return a.compare(&b) }) // numbers in order of the alphabet keep what is walked together together
