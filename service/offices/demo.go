@@ -38,7 +38,7 @@ const (
 // to its own rules: nothing here goes past the functions that the pages use.
 func (p *part) demo(ctx context.Context, folder string) error {
 	if _, err := os.Stat(filepath.Join(folder, DemoUser)); err == nil {
-		return nil
+		return p.demoMoved(ctx, folder)
 	}
 	if err := os.MkdirAll(filepath.Join(folder, DemoMail), 0o700); err != nil {
 		return err
@@ -54,6 +54,23 @@ func (p *part) demo(ctx context.Context, folder string) error {
 	for _, fill := range []func(context.Context) error{d.staffing, d.days, d.tasks, d.askedNow, d.askedByName, d.askedBefore, d.letters, d.password} {
 		if err := fill(ctx); err != nil {
 			return fmt.Errorf("offices: demo: %w", err)
+		}
+	}
+	return nil
+}
+
+// demoMoved lets letters go on to the folder's own place when it has been copied or moved.
+func (p *part) demoMoved(ctx context.Context, folder string) error {
+	for _, b := range p.s.Bodies {
+		set, err := p.mail.Settings(ctx, b.EDRPOU)
+		if err != nil {
+			return err
+		}
+		if here := filepath.Join(folder, DemoMail); set.Kind == office.MailFolder && set.Address != here {
+			set.Address = here
+			if err := p.mail.Set(ctx, set, p.s.Now()); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -3,7 +3,7 @@ package offices
 // demoConditions asks a question of every kind, one of them only of those who are busy.
 const demoConditions = `{"format":"posvid-survey/1",
 "title":{"uk":"Умови роботи","en":"Working conditions"},
-"intro":{"uk":"Десять хвилин. Відповідь анонімна: хто відповів, не видно нікому, а враховану відповідь ви знайдете самі.","en":"Ten minutes. The answer is anonymous: nobody sees who answered what, and you can find your own answer counted."},
+"intro":{"uk":"Десять хвилин. Відповідь анонімна: як хто відповів, не видно нікому, а свою враховану відповідь ви знайдете самі.","en":"Ten minutes. The answer is anonymous: nobody sees who answered what, and you can find your own answer counted."},
 "pages":[
 {"title":{"uk":"Де і скільки","en":"Where and how much"},"questions":[
 {"id":"place","kind":"one","text":{"uk":"Де ви працюєте?","en":"Where do you work?"},"required":true,"options":[{"id":"office","text":{"uk":"У приміщенні органу","en":"On the premises"}},{"id":"mixed","text":{"uk":"По-різному","en":"Both"}},{"id":"home","text":{"uk":"Дистанційно","en":"Remotely"}}]},
