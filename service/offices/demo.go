@@ -220,6 +220,12 @@ func (d *demo) days(ctx context.Context) error {
 	if _, err := d.planner.Put(ctx, d.star().Seat, office.Day, "weekly.ics", []byte(weekly), office.PutCondition{IfNoneMatch: "*"}, d.at); err != nil {
 		return err
 	}
+	for i, m := range team[5:] {
+		what := []string{"Робота з документами", "Виїзд", "Нарада сектору", "Прийом громадян"}[i%4]
+		if err := errors.Join(add(m, i%5-2, 9+i%7, 60, what, "", false), add(m, (i+2)%5-2, 10+i%5, 90, "Підготовка матеріалів", "", i%3 == 0)); err != nil {
+			return err
+		}
+	}
 	return errors.Join(
 		add(team[0], 0, 10, 60, "Робота з матеріалами провадження", "кабінет 312", false),
 		add(team[0], 0, 14, 90, "Прийом у лікаря", "", true),
@@ -285,7 +291,7 @@ func (d *demo) everybody() []office.Audience {
 
 // askedNow opens an anonymous survey with questions of every kind for both bodies, which some have answered.
 func (d *demo) askedNow(ctx context.Context) error {
-	s, err := d.ask(ctx, true, demoConditions, d.everybody(), d.at.Add(-26*time.Hour), d.on(4, 18, 0))
+	s, err := d.ask(ctx, true, demoConditions, d.everybody(), d.at.Add(-26*time.Hour), d.on(2, 18, 0))
 	if err != nil {
 		return err
 	}
@@ -295,7 +301,7 @@ func (d *demo) askedNow(ctx context.Context) error {
 // askedByName opens a named survey for the star's unit.
 func (d *demo) askedByName(ctx context.Context) error {
 	from := d.at.Add(-26 * time.Hour)
-	s, err := d.ask(ctx, false, demoDuty, []office.Audience{{Body: d.star().Body, Unit: d.star().Unit}}, from, d.on(2, 18, 0))
+	s, err := d.ask(ctx, false, demoDuty, []office.Audience{{Body: d.star().Body, Unit: d.star().Unit}}, from, d.on(4, 18, 0))
 	if err != nil {
 		return err
 	}

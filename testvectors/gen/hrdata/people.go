@@ -246,6 +246,7 @@ func Ministry(snapshot int) []hr.Record {
 		r := &out[i]
 		r.Person = hr.Person{Surname: surname, GivenName: given, Patronymic: patronymic, BirthDate: birth,
 			SurnameLatin: hr.Transliterate(surname), GivenNameLatin: hr.Transliterate(given)}
+		r.WorkEmail = mailbox(r.SurnameLatin) + "." + r.StaffNumber + "@" + mailDomains[MinistryEDRPOU]
 		r.RNOKPP = must(hr.CompleteRNOKPP(birth, 900+i, male))
 		r.UNZR = must(hr.CompleteUNZR(birth, 9001+i))
 		return r
