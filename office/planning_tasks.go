@@ -392,7 +392,8 @@ func personal(n icalNode) bool {
 	return strings.HasPrefix(n.line.name, "X-") && !strings.HasPrefix(n.line.name, "X-POSVID-")
 }
 
-// tell brings a task to the collection of the other side, whose alarms and own properties stay.
+// tell brings a task to the collection of the other side, whose alarms and own properties stay. From the assignee only the state
+// comes: the giver's bytes are the giver's.
 func (p *Planner) tell(tx Tx, t *taskRow, from Seat, o *calendarObject, at time.Time) error {
 	rows, err := p.rows(tx, "task = $1 AND gone = 0 AND seat <> $2", t.id, from.String())
 	if err != nil || len(rows) == 0 { // the other side has put a task that has ended away
@@ -402,6 +403,11 @@ func (p *Planner) tell(tx Tx, t *taskRow, from Seat, o *calendarObject, at time.
 	theirs, err := readObject(r.data, "VTODO")
 	if err != nil {
 		return err
+	}
+	if from == t.assignee {
+		setState(theirs.main().c, t.state, t.closed, at)
+		touch(theirs.main().c, at)
+		return p.write(tx, r, true, theirs, theirs.root.bytes(), at)
 	}
 	// A copy: o is the writer's own.
 	made, err := readObject(o.root.bytes(), "VTODO")
@@ -534,6 +540,9 @@ func (d Draft) write(c *icalComp) {
 		c.set("DUE", ";VALUE=DATE", d.Due.In(Kyiv).Format("20060102"))
 	default:
 		c.set("DUE", "", d.Due.UTC().Format("20060102T150405Z"))
+	}
+	if c.first("RRULE") == nil { // a beginning that some program wrote could come after the new end
+		c.remove("DTSTART")
 	}
 	if d.Private {
 		c.set("CLASS", "", "PRIVATE")

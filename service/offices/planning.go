@@ -31,6 +31,8 @@ var (
 		"Видаліть давні записи.", "Delete old entries.")
 	PlanSeries = service.NewProblem(http.StatusConflict, "office-plan-series", "Подія повторюється: тут її не змінити.", "The event recurs: it cannot be changed here.",
 		"Змініть її в програмі календаря.", "Change it in your calendar program.")
+	PlanData = service.NewProblem(http.StatusConflict, "office-plan-data", "Цей запис тут так змінити не можна.", "This entry cannot be changed so here.",
+		"Змініть його в програмі, у якій його створено.", "Change it in the program that made it.")
 	TaskStep = service.NewProblem(http.StatusConflict, "office-task-step", "Цей крок завдання не ваш або вже зроблений.", "This step of the task is not yours, or was made already.",
 		"Відкрийте завдання й гляньте, чий зараз крок.", "Open the task and see whose step it is now.")
 	TaskOfAnother = service.NewProblem(http.StatusForbidden, "office-task-of-another", "Зміст завдання змінює лише той, хто його дав.", "Only its giver changes what a task says.",
@@ -60,6 +62,9 @@ func planProblem(err error) error {
 		return TaskStep.Because(err)
 	case office.IsTaskOfAnother(err):
 		return TaskOfAnother.Because(err)
+	}
+	if wrong := (*office.CalendarError)(nil); errors.As(err, &wrong) {
+		return PlanData.Because(err)
 	}
 	return err
 }
