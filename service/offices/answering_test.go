@@ -613,6 +613,19 @@ func testNamedAndLater(t *testing.T, b *webtest.Browser) {
 		t.Error("the draft of an answer that was taken stays on the device")
 	}
 
+	// What is changed after that is a draft again, over the answer that the service has, until it is dropped.
+	p.Click("#a-place-desk")
+	p.Click("#a-noise-3")
+	p.Click(`[data-unset="noise"]`)
+	p.Wait("the second draft", `import("/static/office/ballot.js").then(b => b.draft(document.getElementById("survey").dataset.member, "`+named.ID+`")).then(d => d?.fields.some(([n, v]) => n === "a.place" && v === "desk") && !d.fields.some(([n]) => n === "a.noise"))`)
+	p.Reload()
+	p.WaitVisible("#draft")
+	if !webtest.Eval[bool](p, `document.getElementById("a-place-desk").checked && !document.querySelector("[name='a.noise']:checked")`) {
+		t.Error("the draft did not come back as it was")
+	}
+	p.Click("#drop-draft")
+	p.Wait("the service's answer", `document.getElementById("a-place-away").checked && !document.getElementById("draft").checkVisibility()`)
+
 	// A ballot for later: signed now, on this device until its time.
 	p.Open(w.URL + "/office/surveys/" + anonymous.ID + "?lang=uk")
 	p.Click("#a-place-away")

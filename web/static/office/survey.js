@@ -173,12 +173,12 @@ async function restore() {
   if (session() === survey && form.dataset.answered === "true" && !$("faults")) await box.dropDraft(member, survey).catch(() => {});
   const kept = await box.draft(member, survey).catch(() => undefined); // a browser that keeps nothing
   if (!kept?.fields?.length || $("faults")) return;
-  for (const [name, value] of kept.fields) {
-    for (const field of form.elements) {
-      if (field.name !== name) continue;
-      if (field.type === "radio" || field.type === "checkbox") field.checked = field.checked || field.value === value;
-      else field.value = value;
-    }
+  const given = new Set(kept.fields.map(([name, value]) => `${name}\n${value}`));
+  const values = new Map(kept.fields);
+  for (const field of form.elements) {
+    if (!field.name?.startsWith("a.")) continue;
+    if (field.type === "radio" || field.type === "checkbox") field.checked = given.has(`${field.name}\n${field.value}`);
+    else field.value = values.get(field.name) ?? "";
   }
   form.querySelectorAll("[data-ranking]").forEach((list) => list.refresh());
   $("draft").hidden = false;
@@ -239,8 +239,8 @@ function state(ballot, failure) {
   if (ballot.stage === "sent") {
     parts.push(el("p", {}, T("Коли опитування закриють, у відкритому переліку можна буде знайти свою відповідь: цей пристрій памʼятає її таємний номер.", "Once the survey is closed, your answer can be found in the public list: this device remembers its secret number.")));
     parts.push(el("details", {}, el("summary", {}, T("Код для перевірки на іншому пристрої", "Code to check on another device")), el("p", { class: "mono", id: "secret" }, box.text64(ballot.secret)), el("p", { class: "hint" }, T("Хто має цей код, побачить вашу відповідь.", "Whoever has this code sees your answer."))));
-    parts.push(el("p", { class: "row" }, check, erase));
   }
+  if (ballot.stage !== "ready") parts.push(el("p", { class: "row" }, check, erase));
   if (failure) parts.push(el("p", { class: "wrong", role: "alert" }, problem(failure)));
   place.className = "notice " + words[0];
   place.replaceChildren(...parts);
@@ -311,7 +311,8 @@ async function cast() {
     $("ballot").setAttribute("tabindex", "-1");
     $("ballot").focus();
   } catch (e) {
-    wrong(problem(e));
+    if (e.code === "sent") state(await box.ballot(member, survey)); // another tab was faster
+    else wrong(problem(e));
   } finally {
     sending = false;
     button.disabled = false;
