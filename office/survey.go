@@ -517,7 +517,7 @@ func ParseAnswer(data []byte) (Answer, error) {
 	a := Answer{}
 	for id, value := range raw {
 		var text string
-		var list []string
+		list := []string{}
 		switch value[0] {
 		case '"':
 			if json.Unmarshal(value, &text) != nil {

@@ -221,9 +221,7 @@ func (f *surveyForm) definition() ([]byte, error) {
 			if n := number(in.If); n != nil && *n >= 1 && *n <= int64(i) {
 				switch office.Kind(f.Questions[*n-1].Kind) {
 				case office.KindOne, office.KindMany:
-					for _, id := range strings.FieldsFunc(in.Is, func(r rune) bool { return r == ',' || r == ';' || r == ' ' }) {
-						c.Is = append(c.Is, id)
-					}
+					c.Is = strings.FieldsFunc(in.Is, func(r rune) bool { return r == ',' || r == ';' || r == ' ' })
 				default:
 					c.From, c.To = number(in.From), number(in.To)
 				}
