@@ -28,6 +28,8 @@ type DAV struct {
 	Directory *Directory
 	Planner   *Planner
 	Origin    string // https://id.example.gov.ua; sync tokens and cards begin with it
+	// Given is told how many cards an answer held; optional.
+	Given func(seat Seat, cards int, at time.Time)
 }
 
 // DAVError is why a request was refused. Code and the texts are as in the service's problems; Condition is the precondition
@@ -189,6 +191,7 @@ type davRequest struct {
 	r     *http.Request
 	w     http.ResponseWriter
 	brief bool // properties that are not there need not be named (RFC 8144, Section 2.1)
+	given int  // cards
 }
 
 // Serve answers one request of an official whose right was checked by the caller. The path begins with /dav/, or is / or
@@ -201,6 +204,13 @@ func (d *DAV) Serve(w http.ResponseWriter, r *http.Request, m Member, lang strin
 		w.Header().Set("Vary", "Brief, Prefer")
 	}
 	w.Header().Set("DAV", davClasses)
+	if d.Given != nil {
+		defer func() { // also of an answer that was cut off
+			if q.given > 0 {
+				d.Given(m.Seat, q.given, at)
+			}
+		}()
+	}
 	n, err := q.node(r.Context(), r.URL.Path)
 	if err != nil {
 		return err
@@ -434,6 +444,9 @@ func (q *davRequest) itemProps(n davNode, it davItem) []davProp {
 		davText(nsDAV, "getetag", davEscape(strconv.Quote(it.etag))),
 		davText(nsDAV, "getcontenttype", n.contentType()),
 		{name: data, asked: true, value: func() (string, error) {
+			if n.coll.kind() == nsCard {
+				q.given++
+			}
 			b, err := it.data()
 			return davEscape(string(b)), err
 		}},
@@ -751,6 +764,9 @@ func (q *davRequest) get(n davNode) error {
 	h.Set("Content-Length", strconv.Itoa(len(data)))
 	if q.r.Method == http.MethodHead {
 		return nil
+	}
+	if n.coll.kind() == nsCard {
+		q.given++
 	}
 	_, err = q.w.Write(data)
 	return err

@@ -728,8 +728,20 @@ func TestDAVManyCards(t *testing.T) {
 	if a := w.multistatus(w.do("REPORT", bookPath, fmt.Sprintf(query, "<a:limit><a:nresults>3</a:nresults></a:limit>"))); len(a.Responses) != 3 {
 		t.Errorf("limit 3: %d", len(a.Responses))
 	}
-	if cards, _ := fullSync(w); cards != 2001 {
-		t.Errorf("%d cards, want 2001", cards)
+	given := 0
+	w.dav.Given = func(seat office.Seat, cards int, _ time.Time) {
+		if given += cards; seat != davMember.Seat {
+			t.Errorf("cards of %s", seat)
+		}
+	}
+	if cards, _ := fullSync(w); cards != 2001 || given != 2001 {
+		t.Errorf("%d cards, %d counted, want 2001", cards, given)
+	}
+	w.do("GET", bookPath+office.Seat{Body: "99000011", Post: 7}.UID()+".vcf", "")
+	w.do("REPORT", bookPath, fmt.Sprintf(query, "<a:limit><a:nresults>3</a:nresults></a:limit>"))
+	w.do("PROPFIND", bookPath, propEtag, "Depth", "1")
+	if given != 2005 {
+		t.Errorf("%d cards counted, want 2005", given)
 	}
 }
 

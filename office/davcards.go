@@ -231,6 +231,7 @@ func (b *cardBackend) QueryAddressObjects(ctx context.Context, path string, quer
 			break
 		}
 	}
+	b.q.given += len(out)
 	return out, nil
 }
 

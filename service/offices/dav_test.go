@@ -3,6 +3,7 @@ package offices
 import (
 	"context"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,6 +13,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
 
 	"github.com/posvid/posvid/issuer"
 	"github.com/posvid/posvid/office"
@@ -156,6 +160,43 @@ func TestDAVRevoked(t *testing.T) {
 			t.Errorf("after the directory was filled again: %s", changes)
 		}
 		break
+	}
+}
+
+// TestDAVCardLimit: a post that takes the directory over and over is stopped, and no other.
+func TestDAVCardLimit(t *testing.T) {
+	w := servicetest.New(t)
+	p, err := mount(w.Server, Config{Store: w.Server.Store.Office(), Ballots: w.Ballots.Office()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &cardLimit{seat: map[office.Seat]*rate.Limiter{}, given: prometheus.NewCounter(prometheus.CounterOpts{Name: "x"})}
+	one, other := seatOf(w.Ministry.Holders["issued"]), seatOf(w.Ministry.Holders["second"])
+	all, err := p.directory.Search(t.Context(), office.Query{Limit: 1})
+	if err != nil || all.Total == 0 {
+		t.Fatalf("%d people, %v", all.Total, err)
+	}
+	at := w.Now()
+	for i := range wholeDirectories {
+		if err := c.check(t.Context(), p.directory, one, at); err != nil {
+			t.Fatalf("directory taken %d times: %v", i, err)
+		}
+		c.take(one, all.Total, at)
+	}
+	if err := c.check(t.Context(), p.directory, one, at); !errors.Is(err, TooManyCards) {
+		t.Errorf("taken %d times: %v", wholeDirectories, err)
+	}
+	if err := c.check(t.Context(), p.directory, other, at); err != nil {
+		t.Errorf("another post: %v", err)
+	}
+	c.take(other, 1<<30, at) // an answer larger than a day's cards
+	if err := c.check(t.Context(), p.directory, other, at.Add(time.Minute)); !errors.Is(err, TooManyCards) {
+		t.Errorf("after a large answer: %v", err)
+	}
+	for _, seat := range []office.Seat{one, other} {
+		if err := c.check(t.Context(), p.directory, seat, at.Add(6*time.Hour)); err != nil {
+			t.Errorf("after six hours: %v", err)
+		}
 	}
 }
 
