@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,9 +20,13 @@ func TestDirectoryAgainstAModel(t *testing.T) {
 	ctx := context.Background()
 	surnames := []string{"Вигаданець", "Ґудзь", "Мар'яненко", "Зразкова", "Їжак"}
 	units := []string{"", "Відділ зразків", "Відділ прикладів"}
+	s := open(t)
+	writer, reader := directory(t, s), directory(t, s)
+	bodies := 0
 	rapid.Check(t, func(rt *rapid.T) {
-		s := open(t)
-		writer, reader := directory(t, s), directory(t, s)
+		bodies++ // each try fills a body of its own, in what the tries before have left
+		ministry := ministry
+		ministry.EDRPOU = fmt.Sprintf("98%06d", bodies)
 		type state map[int64]office.PostEntry
 		var past []state
 		var times []time.Time
@@ -92,7 +97,7 @@ func TestDirectoryAgainstAModel(t *testing.T) {
 							want = append(want, p.Surname)
 						}
 					}
-					query := office.Query{Text: q, At: when, Limit: 100}
+					query := office.Query{Text: q, Body: ministry.EDRPOU, At: when, Limit: 100}
 					if i == len(past)-1 {
 						query.At = time.Time{}
 					}
@@ -133,6 +138,55 @@ func modelFinds(q string, p office.PostEntry) bool {
 	}
 	all := strings.ToLower(p.Surname + " " + p.Unit)
 	return strings.Contains(all, q)
+}
+
+// TestDirectoryUnderManyReaders: whoever reads while the directory is filled gets one whole state or another, never a mixture.
+func TestDirectoryUnderManyReaders(t *testing.T) {
+	ctx := context.Background()
+	s := open(t)
+	writer, reader := directory(t, s), directory(t, s)
+	list := crowd(60)
+	fill(t, writer, list, began)
+	stop := make(chan struct{})
+	var wait sync.WaitGroup
+	for range 4 {
+		wait.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				r, err := reader.Search(ctx, office.Query{Text: "зразк", Limit: 100})
+				if err != nil || r.Total != 60 {
+					t.Errorf("%d found, %v", r.Total, err)
+					return
+				}
+				for _, e := range r.Entries {
+					if e.Status != r.Entries[0].Status {
+						t.Error("a mixture of two states")
+						return
+					}
+				}
+				if _, _, _, err := reader.Changes(ctx, ministry.EDRPOU, 0, 10); err != nil {
+					t.Error(err)
+					return
+				}
+				if _, err := reader.Units(ctx, ministry.EDRPOU); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	for round := range 20 {
+		for i := range list {
+			list[i].Status = office.Status(round % 3)
+		}
+		fill(t, writer, list, began.Add(time.Duration(round+1)*time.Minute))
+	}
+	close(stop)
+	wait.Wait()
 }
 
 // TestIndexIsMadeAnew: after many changes most of the index is of what is no more; then it is made anew and finds the same.
