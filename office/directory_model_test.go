@@ -17,6 +17,9 @@ import (
 // TestDirectoryAgainstAModel fills a directory at random and holds everything that it answers against a plain list of what was
 // filled when. Two directories share the store: one fills, the other only reads.
 func TestDirectoryAgainstAModel(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short mode: a hundred histories of a directory")
+	}
 	ctx := context.Background()
 	surnames := []string{"Вигаданець", "Ґудзь", "Мар'яненко", "Зразкова", "Їжак"}
 	units := []string{"", "Відділ зразків", "Відділ прикладів"}
@@ -32,7 +35,7 @@ func TestDirectoryAgainstAModel(t *testing.T) {
 		var times []time.Time
 		tokens := map[int64]state{} // what somebody knows who synchronised at a number
 		at := began
-		for range rapid.IntRange(1, 8).Draw(rt, "fillings") {
+		for range rapid.IntRange(1, 4).Draw(rt, "fillings") {
 			at = at.Add(time.Duration(rapid.IntRange(1, 100_000).Draw(rt, "later")) * time.Second)
 			now := state{}
 			var list []office.PostEntry
@@ -149,7 +152,7 @@ func TestDirectoryUnderManyReaders(t *testing.T) {
 	fill(t, writer, list, began)
 	stop := make(chan struct{})
 	var wait sync.WaitGroup
-	for range 4 {
+	for range 2 {
 		wait.Go(func() {
 			for {
 				select {
@@ -179,7 +182,7 @@ func TestDirectoryUnderManyReaders(t *testing.T) {
 			}
 		})
 	}
-	for round := range 20 {
+	for round := range 6 {
 		for i := range list {
 			list[i].Status = office.Status(round % 3)
 		}
@@ -192,7 +195,7 @@ func TestDirectoryUnderManyReaders(t *testing.T) {
 // TestIndexIsMadeAnew: after many changes most of the index is of what is no more; then it is made anew and finds the same.
 func TestIndexIsMadeAnew(t *testing.T) {
 	d := directory(t, open(t))
-	list := crowd(700)
+	list := crowd(400)
 	at := began
 	for round := range 5 {
 		at = at.Add(time.Hour)
@@ -201,7 +204,7 @@ func TestIndexIsMadeAnew(t *testing.T) {
 		}
 		fill(t, d, list, at)
 		r, err := d.Search(context.Background(), office.Query{Text: "зразк", Limit: 1000})
-		if err != nil || r.Total != 700 {
+		if err != nil || r.Total != 400 {
 			t.Fatalf("round %d: %d found, %v", round, r.Total, err)
 		}
 		seen := map[string]bool{}
@@ -211,8 +214,8 @@ func TestIndexIsMadeAnew(t *testing.T) {
 				t.Fatalf("round %d: an old entry was found", round)
 			}
 		}
-		if len(seen) != 700 {
-			t.Errorf("round %d: %d of 700", round, len(seen))
+		if len(seen) != 400 {
+			t.Errorf("round %d: %d of 400", round, len(seen))
 		}
 	}
 	// Pages of a result follow each other without a gap.
@@ -221,9 +224,9 @@ func TestIndexIsMadeAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	var paged []string
-	for offset := 0; offset < 700; offset += 90 {
+	for offset := 0; offset < 400; offset += 90 {
 		r, err := d.Search(context.Background(), office.Query{Limit: 90, Offset: offset})
-		if err != nil || r.Total != 700 {
+		if err != nil || r.Total != 400 {
 			t.Fatal(r.Total, err)
 		}
 		for _, e := range r.Entries {
