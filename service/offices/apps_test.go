@@ -301,3 +301,19 @@ func TestChoosePost(t *testing.T) {
 		t.Errorf("%d, a suspended post is offered", status)
 	}
 }
+
+// BenchmarkProgram is what an app password costs each request of a program: keyed hash, password, register, status of the ID.
+func BenchmarkProgram(b *testing.B) {
+	w := servicetest.New(b)
+	p := &part{s: w.Server, c: Config{Store: w.Server.Store.Office(), Ballots: w.Ballots.Office()}}
+	p.passwords = office.NewAppPasswords(p.c.Store)
+	v, secret, err := p.passwords.Make(b.Context(), seatOf(w.Ministry.Holders["issued"]), "телефон", office.ForDAV, w.Now())
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := p.program(b.Context(), v.Name, secret, scopeDAV, w.Now()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
