@@ -382,12 +382,11 @@ func TestDAVVdirsyncer(t *testing.T) {
 	d.run("todoman", "done", "1")
 
 	// The event is changed on both sides: neither side loses its own, and the client is told.
-	here := filepath.Join(d.home, "data", "day", ev.Name)
 	files, err := filepath.Glob(filepath.Join(d.home, "data", "day", "*.ics"))
 	if err != nil || len(files) != 1 {
 		t.Fatalf("%v %v", files, err)
 	}
-	here = files[0]
+	here := files[0]
 	local, err := os.ReadFile(here)
 	if err != nil {
 		t.Fatal(err)
