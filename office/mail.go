@@ -27,7 +27,8 @@ type MailRefusal struct {
 	Enhanced       [3]int // RFC 3463
 	UK, EN         string
 	NextUK, NextEN string
-	detail         string
+	detail         string // constant texts: what exactly was wrong
+	detailUK       string
 }
 
 // Error is the name and the cause, without personal data.
@@ -52,8 +53,13 @@ func (r *MailRefusal) because(detail string) *MailRefusal {
 	return &c
 }
 
-// Detail is what exactly was wrong, in English; empty when the cause says it all.
-func (r *MailRefusal) Detail() string { return r.detail }
+// Detail is what exactly was wrong, lang "uk" in Ukrainian where there is such a text, else in English; empty when the cause says it all.
+func (r *MailRefusal) Detail(lang string) string {
+	if lang != "en" && r.detailUK != "" {
+		return r.detailUK
+	}
+	return r.detail
+}
 
 // Refusals of the gate.
 var (
@@ -129,56 +135,60 @@ type MailSettings struct {
 
 // Check tells what is wrong with settings: MailBadSettings with the field as its detail.
 func (s MailSettings) Check() error {
-	wrong := func(field string) error { return MailBadSettings.because(field) }
+	wrong := func(uk, en string) error {
+		r := MailBadSettings.because(en)
+		r.detailUK = uk
+		return r
+	}
 	switch s.Kind {
 	case MailFolder:
 		if !filepath.IsAbs(s.Address) {
-			return wrong("address: an absolute path")
+			return wrong("адреса: повний шлях до теки", "address: an absolute path")
 		}
 	case MailLMTP, MailSMTP:
 		if path, ok := strings.CutPrefix(s.Address, "unix:"); ok && s.Kind == MailLMTP {
 			if !filepath.IsAbs(path) || s.TLS != "none" {
-				return wrong("address: unix:/path, without TLS")
+				return wrong("адреса: unix:/шлях, без TLS", "address: unix:/path, without TLS")
 			}
 			break
 		}
 		host, port, err := net.SplitHostPort(s.Address)
 		if n, perr := strconv.ParseUint(port, 10, 16); err != nil || perr != nil || n == 0 || host == "" {
-			return wrong("address: host:port")
+			return wrong("адреса: сервер:порт", "address: host:port")
 		}
 		addr, aerr := netip.ParseAddr(host)
 		if aerr != nil && !isDomain(strings.ToLower(host)) {
-			return wrong("address: host:port")
+			return wrong("адреса: сервер:порт", "address: host:port")
 		}
 		if s.TLS == "none" && host != "localhost" && (aerr != nil || !addr.IsLoopback()) {
-			return wrong("tls: none is only for this machine")
+			return wrong("захист: без нього лише на цій машині", "tls: none is only for this machine")
 		}
 		if s.Kind == MailLMTP && s.TLS == "starttls" {
-			return wrong("tls: for LMTP tls or none")
+			return wrong("захист: для LMTP tls або none", "tls: for LMTP tls or none")
 		}
 	default:
-		return wrong("kind: smtp, lmtp or folder")
+		return wrong("вид: smtp, lmtp або folder", "kind: smtp, lmtp or folder")
 	}
 	if s.TLS != "starttls" && s.TLS != "tls" && s.TLS != "none" {
-		return wrong("tls: starttls, tls or none")
+		return wrong("захист: starttls, tls або none", "tls: starttls, tls or none")
 	}
 	if len(s.User) > 200 || len(s.Password) > 200 || (s.User == "") != (s.Password == "") || s.User != "" && s.TLS == "none" {
-		return wrong("user: a name and a password go together, and want TLS")
+		return wrong("користувач: ім'я і пароль дають разом, і лише із захистом", "user: a name and a password go together, and want TLS")
 	}
 	if s.Roots != "" && (len(s.Roots) > 64<<10 || !x509.NewCertPool().AppendCertsFromPEM([]byte(s.Roots))) {
-		return wrong("roots: certificates in PEM")
+		return wrong("кореневі сертифікати: у PEM", "roots: certificates in PEM")
 	}
 	if len(s.Domains) == 0 || len(s.Domains) > 20 {
-		return wrong("domains: 1 to 20")
+		return wrong("домени: від 1 до 20", "domains: 1 to 20")
 	}
 	for _, d := range s.Domains {
 		if !isDomain(d) || !strings.Contains(d, ".") {
-			return wrong("domains: a host name in lower case")
+			return wrong("домени: доменне ім'я малими літерами", "domains: a host name in lower case")
 		}
 	}
 	address, ok := mailAddress(s.Sender)
 	if _, domain, _ := strings.Cut(address, "@"); !ok || !slices.Contains(s.Domains, domain) {
-		return wrong("sender: an address of one of the domains")
+		return wrong("адреса служби: в одному з доменів", "sender: an address of one of the domains")
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -696,18 +697,32 @@ func (d dovecotWorld) fetch(t testing.TB, user string) []byte {
 	return say("c", "FETCH * BODY.PEEK[]")
 }
 
-// BenchmarkGate is letters a second through the gate: TLS session, checks, header made anew, signature, sealed and on the disk.
+// BenchmarkGate is letters a second through the gate, by one connection and by eight: TLS session, checks, header made anew, signature,
+// sealed and on the disk. A letter has 8 KB of text.
 func BenchmarkGate(b *testing.B) {
-	g := newGateWorld(b)
 	letter := strings.ReplaceAll(plainLetter, "\n", "\r\n") + strings.Repeat("Рядок листа з текстом.\r\n", 200)
-	c := g.dial(b, "olena", "opona-dvi")
-	for b.Loop() {
-		if err := c.SendMail(olena.Email, []string{"a@b.example"}, strings.NewReader(letter)); err != nil {
-			b.Fatal(err)
-		}
-		g.mu.Lock()
-		g.now = g.now.Add(time.Minute) // within a sender's share
-		g.mu.Unlock()
+	for _, connections := range []int{1, 8} {
+		b.Run(strconv.Itoa(connections), func(b *testing.B) {
+			g := newGateWorld(b)
+			open := make(chan *smtp.Client, connections)
+			for range connections {
+				open <- g.dial(b, "olena", "opona-dvi")
+			}
+			var wait sync.WaitGroup
+			for b.Loop() {
+				c := <-open
+				wait.Go(func() {
+					if err := c.SendMail(olena.Email, []string{"a@b.example"}, strings.NewReader(letter)); err != nil {
+						b.Error(err)
+					}
+					g.mu.Lock()
+					g.now = g.now.Add(time.Minute) // within a sender's share
+					g.mu.Unlock()
+					open <- c
+				})
+			}
+			wait.Wait()
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "letters/s")
+		})
 	}
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "letters/s")
 }

@@ -65,8 +65,8 @@ func mailRefusal(env *cli.Env, err error) error {
 		return err
 	}
 	detail := ""
-	if r.Detail() != "" {
-		detail = " (" + r.Detail() + ")"
+	if r.Detail(env.Lang) != "" {
+		detail = " (" + r.Detail(env.Lang) + ")"
 	}
 	next := env.T(r.NextUK, r.NextEN)
 	if errors.Is(err, office.MailNotSet) {

@@ -238,7 +238,7 @@ type mailSettingsView struct {
 	Domains      string
 	HasPassword  bool
 	Known        bool   // settings are kept
-	Wrong        string // field and what was wanted, in English
+	Wrong        string // field and what was wanted
 	Authorities  []authorityLine
 	Uncovered    bool // a domain is not in the newest authority
 	Queue        office.QueueState
@@ -307,13 +307,13 @@ func (p *part) mailSettingsPost(w http.ResponseWriter, r *http.Request) error {
 	}
 	wrong := ""
 	if set.Kind == office.MailFolder || strings.HasPrefix(set.Address, "unix:") {
-		wrong = "address: host:port"
+		wrong = map[bool]string{true: "address: host:port", false: "адреса: сервер:порт"}[p.s.Lang(r) == "en"]
 	} else if err := p.mail.Set(r.Context(), set, p.s.Now()); err != nil {
 		var refusal *office.MailRefusal
 		if !errors.As(err, &refusal) {
 			return err
 		}
-		wrong = refusal.Detail()
+		wrong = refusal.Detail(p.s.Lang(r))
 	}
 	if wrong != "" {
 		return p.renderMailSettings(w, r, http.StatusUnprocessableEntity, mailSettingsView{Set: set, Domains: strings.Join(set.Domains, " "), Wrong: wrong,

@@ -256,7 +256,7 @@ func TestMailSettingsPage(t *testing.T) {
 			changed[k] = v
 		}
 		changed.Set(field, value)
-		if status, _, page := post(w, admin, path, changed); status != 422 || !strings.Contains(string(page), "user: ") {
+		if status, _, page := post(w, admin, path, changed); status != 422 || !strings.Contains(string(page), "користувач: ") {
 			t.Errorf("the kept password with another %s: %d", field, status)
 		}
 	}
