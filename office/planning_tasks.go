@@ -217,14 +217,6 @@ func (t *taskRow) role(seat Seat) Role {
 	return 0
 }
 
-// other is the other side of a given task.
-func (t *taskRow) other(seat Seat) Seat {
-	if seat == t.giver {
-		return t.assignee
-	}
-	return t.giver
-}
-
 const taskColumns = "t.id, t.giver, t.assignee, t.state, t.closed, coalesce(t.due, 0), t.made, t.changed"
 
 func (t *taskRow) scan(scan func(dest ...any) error, more ...any) error {
