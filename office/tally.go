@@ -184,10 +184,10 @@ func tally(d *Definition, received int, all map[string]*counting) Tally {
 			}
 			qt.Parts = append(qt.Parts, pt)
 		}
-		if t.reveals(&qt, all) {
+		if t.reveals(d, &qt, all) {
 			qt.withholdAll()
 		} else {
-			qt.withhold(t.gap(&qt, received, all))
+			qt.withhold(t.gap(&qt, all))
 		}
 		qt.finish(c)
 		t.Questions = append(t.Questions, qt)
@@ -289,8 +289,28 @@ func (t *QuestionTally) withhold(hideNone bool) {
 					hideNone, again = true, true
 				}
 			}
+			if low, high := q.choices(); q.Kind == KindMany && low == high && t.withholdOnes() {
+				again = true // "0" of the same part follows
+			}
 		}
 	}
+}
+
+// withholdOnes withholds, where everybody chooses equally many options, what would follow from the sum of all choices. It tells
+// whether that was anything.
+func (t *QuestionTally) withholdOnes() bool {
+	var ones []*Cell
+	hidden := 0
+	for i := range t.Parts {
+		c := t.Parts[i].Cell("1")
+		ones = append(ones, c)
+		hidden += b2i(c.Withheld)
+	}
+	withholdSmall(ones)
+	for _, c := range ones {
+		hidden -= b2i(c.Withheld)
+	}
+	return hidden != 0
 }
 
 func (p *PartTally) answered() int {
@@ -317,7 +337,7 @@ func (c *Condition) meets(q *Question, value string) bool {
 }
 
 // reveals tells whether the number of people who were shown a question would give away a cell that is withheld in an earlier one.
-func (t *Tally) reveals(qt *QuestionTally, all map[string]*counting) bool {
+func (t *Tally) reveals(d *Definition, qt *QuestionTally, all map[string]*counting) bool {
 	for i := range qt.Question.ShowIf {
 		c := &qt.Question.ShowIf[i]
 		on := t.Question(c.Question)
@@ -329,28 +349,7 @@ func (t *Tally) reveals(qt *QuestionTally, all map[string]*counting) bool {
 				}
 			}
 		case KindNumber:
-			inside, touched, met := 0, 0, 0
-			for n, count := range all[c.Question].numbers {
-				if c.holds(n) {
-					met += count
-				}
-			}
-			for _, cell := range on.Parts[0].Cells {
-				if cell.Withheld {
-					return true
-				}
-				var from, to int64
-				if n, _ := fmt.Sscanf(cell.Value, "%d..%d", &from, &to); n == 2 {
-					both, either := c.holds(from) && c.holds(to), c.From != nil && *c.From > to || c.To != nil && *c.To < from
-					if both {
-						inside += cell.real
-					}
-					if !either {
-						touched += cell.real
-					}
-				}
-			}
-			if small(met-inside) || small(touched-met) {
+			if slices.ContainsFunc(on.Parts[0].Cells, func(c Cell) bool { return c.Withheld }) || smallBetween(d, on.Question, all[c.Question].numbers) {
 				return true
 			}
 		default:
@@ -372,34 +371,73 @@ func (t *Tally) reveals(qt *QuestionTally, all map[string]*counting) bool {
 	return false
 }
 
-// gap tells whether few of those who were shown a question left it out, so that the number of no answers is to be withheld.
-func (t *Tally) gap(qt *QuestionTally, received int, all map[string]*counting) bool {
-	if len(qt.Question.ShowIf) != 1 {
-		return false
+// smallBetween tells whether few people's numbers lie between two neighbours of all that is counted of a number: the edges of its ranges,
+// and the bounds of conditions about it. The difference of two of the counts would be their number.
+func smallBetween(d *Definition, q *Question, numbers map[int64]int) bool {
+	low, high := q.bounds()
+	var edges []int64 // the first number of each piece
+	for v := low; v <= high; v += (high-low)/binCount + 1 {
+		edges = append(edges, v)
 	}
-	c := &qt.Question.ShowIf[0]
-	on := t.Question(c.Question)
-	shown := 0
-	switch on.Question.Kind {
-	case KindMany:
-		if len(c.Is) != 1 {
-			return false
-		}
-		shown = all[c.Question].cells[c.Is[0]]["1"]
-	case KindNumber:
-		for n, count := range all[c.Question].numbers {
-			if c.holds(n) {
-				shown += count
+	for _, other := range d.Questions() {
+		for _, c := range other.ShowIf {
+			if c.Question == q.ID && c.From != nil {
+				edges = append(edges, *c.From)
 			}
-		}
-	default:
-		for _, cell := range on.Parts[0].Cells {
-			if c.meets(on.Question, cell.Value) {
-				shown += cell.real
+			if c.Question == q.ID && c.To != nil {
+				edges = append(edges, *c.To+1)
 			}
 		}
 	}
-	return small(shown - qt.Parts[0].answered())
+	slices.Sort(edges)
+	pieces := map[int]int{}
+	for n, count := range numbers {
+		at, _ := slices.BinarySearch(edges, n+1)
+		pieces[at] += count
+	}
+	for _, count := range pieces {
+		if small(count) {
+			return true
+		}
+	}
+	return false
+}
+
+// gap tells whether few of those who met a condition of a question did not answer it, or few answered it who met only another one:
+// then the number of no answers is to be withheld. With several conditions, or several options of a choice of several, nobody knows
+// how many were shown the question; what is known of each condition bounds it.
+func (t *Tally) gap(qt *QuestionTally, all map[string]*counting) bool {
+	answered := qt.Parts[0].answered()
+	for i := range qt.Question.ShowIf {
+		c := &qt.Question.ShowIf[i]
+		on := t.Question(c.Question)
+		met := 0
+		switch on.Question.Kind {
+		case KindMany:
+			for _, option := range c.Is {
+				n := all[c.Question].cells[option]["1"]
+				if met += n; small(answered - n) {
+					return true
+				}
+			}
+		case KindNumber:
+			for n, count := range all[c.Question].numbers {
+				if c.holds(n) {
+					met += count
+				}
+			}
+		default:
+			for _, cell := range on.Parts[0].Cells {
+				if c.meets(on.Question, cell.Value) {
+					met += cell.real
+				}
+			}
+		}
+		if small(met - answered) {
+			return true
+		}
+	}
+	return false
 }
 
 // finish shows what was not withheld.

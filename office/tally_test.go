@@ -177,6 +177,105 @@ func TestWithheldKinds(t *testing.T) {
 	}
 }
 
+// TestWithheldFixedChoice: where everybody chooses the same number of options, the choices add up to a known number, and one that is
+// withheld alone would follow from the others.
+func TestWithheldFixedChoice(t *testing.T) {
+	const head = `{"format":"posvid-survey/1","title":{"uk":"а"},"pages":[{"questions":[{"id":"q","kind":"many","text":{"uk":"б"},"options":[{"id":"a","text":{"uk":"а"}},{"id":"b","text":{"uk":"б"}},{"id":"c","text":{"uk":"в"}},{"id":"d","text":{"uk":"г"}}]`
+	var answers []office.Answer
+	add := func(n int, chosen ...string) {
+		for range n {
+			answers = append(answers, office.Answer{"q": chosen})
+		}
+	}
+	add(30, "a", "b")
+	add(20, "a", "d")
+	add(8, "b", "d")
+	add(3, "a", "c") // c alone is chosen by few
+	for bounds, alone := range map[string]bool{`,"min":2,"max":2`: false, `,"min":1,"max":2`: true} {
+		d := definition(t, head+bounds+`}]}]}`)
+		hidden, sum := 0, 0
+		for _, p := range office.TallyAnswers(&d, answers).Questions[0].Parts {
+			if c := p.Cell("1"); c.Withheld {
+				hidden++
+			} else {
+				sum += c.Count
+			}
+		}
+		if rest := 2*len(answers) - sum; !alone && (hidden < 2 || rest < office.MinGroup) {
+			t.Errorf("%s: %d options are withheld, which %d people chose", bounds, hidden, rest)
+		}
+		if alone && hidden != 1 {
+			t.Errorf("%s: %d options are withheld, want the small one", bounds, hidden)
+		}
+	}
+}
+
+// TestWithheldBetween: a question that is asked of those who gave several answers, or a row of questions with bounds next to each
+// other, must not count few people by the difference of two numbers.
+func TestWithheldBetween(t *testing.T) {
+	const yes = `"options":[{"id":"yes","text":{"uk":"так"}},{"id":"no","text":{"uk":"ні"}}]`
+	const head = `{"format":"posvid-survey/1","title":{"uk":"а"},"pages":[{"questions":[`
+	both := definition(t, head+`{"id":"p","kind":"one","text":{"uk":"п"},`+yes+`},{"id":"q","kind":"one","text":{"uk":"к"},`+yes+`},
+		{"id":"then","kind":"one","required":true,"text":{"uk":"т"},`+yes+`,"showIf":[{"question":"p","is":["yes"]},{"question":"q","is":["yes"]}]}]}]}`)
+	var answers []office.Answer
+	for i := range 60 { // 30 say yes to p; 28 of them to q too
+		a := office.Answer{"p": "no", "q": []string{"yes", "no"}[i%2]}
+		if i < 30 {
+			a["p"], a["q"] = "yes", "yes"
+			if i < 2 {
+				a["q"] = "no"
+			} else {
+				a["then"] = []string{"yes", "no"}[i%2]
+			}
+		}
+		answers = append(answers, a)
+	}
+	tally := office.TallyAnswers(&both, answers)
+	if n := tally.Question("then").Answered(60); n != -1 {
+		t.Errorf("%d of the 30 who said yes to the first said yes to the second: shown", n)
+	}
+
+	either := definition(t, head+`{"id":"p","kind":"many","text":{"uk":"п"},`+yes+`},
+		{"id":"then","kind":"one","required":true,"text":{"uk":"т"},`+yes+`,"showIf":[{"question":"p","is":["yes","no"]}]}]}]}`)
+	answers = nil
+	for i := range 60 { // 40 and 22, two of them the same people
+		a := office.Answer{"p": []string{"yes"}, "then": []string{"yes", "no"}[i%2]}
+		if i >= 40 {
+			a["p"] = []string{"no"}
+		} else if i < 2 {
+			a["p"] = []string{"yes", "no"}
+		}
+		answers = append(answers, a)
+	}
+	answers = append(answers, make([]office.Answer, 10)...)
+	tally = office.TallyAnswers(&either, answers)
+	if n := tally.Question("then").Answered(70); n != -1 {
+		t.Errorf("%d chose one or the other, so 62 less that chose both: shown", n)
+	}
+
+	ladder := definition(t, head+`{"id":"n","kind":"number","text":{"uk":"ч"},"min":0,"max":99},
+		{"id":"t1","kind":"one","required":true,"text":{"uk":"т"},`+yes+`,"showIf":[{"question":"n","from":14}]},
+		{"id":"t2","kind":"one","required":true,"text":{"uk":"т"},`+yes+`,"showIf":[{"question":"n","from":15}]}]}]}`)
+	answers = nil
+	for i := range 41 { // 20 of 11, 20 of 18, and one of 14
+		n := []int64{11, 18}[i%2]
+		if i == 40 {
+			n = 14
+		}
+		a := office.Answer{"n": n}
+		for id, from := range map[string]int64{"t1": 14, "t2": 15} {
+			if n >= from {
+				a[id] = []string{"yes", "no"}[i/2%2]
+			}
+		}
+		answers = append(answers, a)
+	}
+	tally = office.TallyAnswers(&ladder, answers)
+	if one, two := tally.Question("t1").Answered(41), tally.Question("t2").Answered(41); one != -1 && two != -1 {
+		t.Errorf("%d answered from 14, %d from 15: shown", one, two)
+	}
+}
+
 // TestWithheldProperty: whatever people answer, what is shown of two questions leaves no number of one to four people to be computed
 // by subtraction.
 func TestWithheldProperty(t *testing.T) {
