@@ -18,16 +18,27 @@ type computer struct {
 func (d computer) begin(s *site, path string) (link, number string) {
 	d.t.Helper()
 	d.Open(s.URL + path)
-	d.WaitVisible("#login-office")
+	d.loaded("#login-office")
 	d.Click("#login-office")
-	d.WaitVisible("#begin")
+	return d.again()
+}
+
+// again asks for a code. A click on a page that is still loading finds what is no longer there.
+func (d computer) again() (link, number string) {
+	d.t.Helper()
+	d.loaded("#begin")
 	d.Click("#begin")
 	return d.code()
 }
 
+func (d computer) loaded(css string) {
+	d.t.Helper()
+	d.Wait("the page with "+css, fmt.Sprintf("document.readyState === 'complete' && document.querySelector(%q)", css))
+}
+
 func (d computer) code() (link, number string) {
 	d.t.Helper()
-	d.WaitVisible("#login-qr")
+	d.loaded("#login-qr")
 	d.Wait("the QR is drawn", `document.querySelector("#login-qr").complete`)
 	found, err := qr.ReadImage(d.Screenshot(), qr.ReadOptions{CleanOnly: true})
 	if err != nil {
@@ -82,16 +93,14 @@ func TestOfficeLogin(t *testing.T) {
 	d.Accessible("log-in refused")
 
 	// Not the holder.
-	d.Click("#begin")
-	link, _ = d.code()
+	link, _ = d.again()
 	p.Go("")
 	p.take(link)
 	p.Click("#login-no")
 	d.WaitText("[role=status]", "відхилено")
 
 	// The right number.
-	d.Click("#begin")
-	link, number = d.code()
+	link, number = d.again()
 	p.take(link)
 	p.replace("#login-digits", number)
 	p.Click("#login-yes")
@@ -124,8 +133,10 @@ func TestOfficeLogin(t *testing.T) {
 
 	// One device: the wallet knows the number from the page that it came from.
 	p.Open(s.URL + "/office/login")
+	phone := computer{p.Page, t}
+	phone.loaded("#begin")
 	p.Click("#begin")
-	p.WaitVisible("#same-device")
+	phone.loaded("#same-device")
 	p.Accessible("log-in on the phone")
 	p.Click("#same-device")
 	p.WaitVisible("#login-yes")
