@@ -28,7 +28,7 @@ type segment struct {
 // bar is one line of a chart: a label, and one rectangle or several beside each other.
 type bar struct {
 	Label    string // cut short; the table has it whole
-	Y        int
+	Y, Top   int // of the line; of its rectangles in it
 	Segments []segment
 	Value    string
 	ValueX   int
@@ -199,7 +199,12 @@ func drawChart(t *office.QuestionTally, received int, lang string) *chart {
 	c := &chart{Width: chartWidth, Summary: t.Question.Text.In(lang)}
 	width := func(n int) int { return n * chartBar / max(received, 1) }
 	line := func(label, value string) *bar {
-		c.Bars = append(c.Bars, bar{Label: shorten(label, 64), Y: len(c.Bars) * chartLine, Value: value, ValueX: chartBar + 8})
+		b := bar{Label: shorten(label, 64), Y: c.Height, Top: 20, Value: value, ValueX: chartBar + 8}
+		if label == "" {
+			b.Top = 2
+		}
+		c.Height += chartLine - 20 + b.Top
+		c.Bars = append(c.Bars, b)
 		return &c.Bars[len(c.Bars)-1]
 	}
 	hidden := say(lang, "приховано", "withheld")
@@ -255,7 +260,7 @@ func drawChart(t *office.QuestionTally, received int, lang string) *chart {
 			single(q.CellText(cells[i].Value, lang), &cells[i])
 		}
 	}
-	c.Height = len(c.Bars)*chartLine + 4
+	c.Height += 4
 	return c
 }
 
