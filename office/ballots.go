@@ -286,7 +286,12 @@ func (b *Box) Put(ctx context.Context, survey string, v Ballot, at time.Time) er
 	if faults := d.Check(v.Answer); len(faults) > 0 {
 		return &AnswerError{faults}
 	}
-	defer b.mark() // after the write: a rewriting that runs meanwhile may have missed it
+	wrote := false
+	defer func() {
+		if wrote { // after the write: a rewriting that ran meanwhile may have missed it
+			b.mark()
+		}
+	}()
 	return b.store.Update(ctx, func(tx Tx) error {
 		if err := openBox(tx, survey, at, &s); err != nil { // it may have closed meanwhile
 			return err
@@ -299,6 +304,7 @@ func (b *Box) Put(ctx context.Context, survey string, v Ballot, at time.Time) er
 		if !errors.Is(err, ErrNotFound) {
 			return err
 		}
+		wrote = true
 		if _, err := tx.Exec("INSERT INTO office_box_tokens (survey, nonce, prefix, signature) VALUES ($1, $2, $3, $4)", survey, nonce[:], v.Prefix, v.Signature); err != nil {
 			return err
 		}

@@ -1,12 +1,14 @@
 package offices
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -30,8 +32,18 @@ var (
 // base64url is how bytes stand in the JSON of surveys (RFC 4648, Section 5), without padding and with one spelling only.
 var base64url = base64.RawURLEncoding.Strict()
 
-// immediate is up to how many ballots the box is rewritten after each; a larger one is rewritten by the job of each minute.
-const immediate = 500
+// While rewriting the file of all boxes takes no longer than this, it is rewritten after each ballot; a larger one by the job of each
+// minute.
+const immediate = 200 * time.Millisecond
+
+// maxLists is how many recount lists are kept in memory: making one reads a whole box, and everybody may ask.
+const maxLists = 4
+
+// lists are recount lists that were asked for lately, by survey.
+type lists struct {
+	mu   sync.Mutex // held while one is made, so that it is made once
+	made map[string][]byte
+}
 
 func (p *part) mountBallots() error {
 	var err error
@@ -100,8 +112,10 @@ func (p *part) putBallot(ctx context.Context, in *ballotInput) (*ballotOutput, e
 	if err := p.box.Put(ctx, in.ID, v, p.s.Now()); err != nil {
 		return nil, surveyProblem(err)
 	}
-	if n, err := p.box.Received(ctx, in.ID); err == nil && n <= immediate {
+	if p.rewriting.Load() <= int64(immediate) {
+		began := time.Now()
 		p.box.Forget(ctx) // the job of the next minute tries again, and says so when it cannot
+		p.rewriting.Store(int64(time.Since(began)))
 	}
 	out := &ballotOutput{}
 	out.Body.Received = true
@@ -165,6 +179,27 @@ func (p *part) recountOf(ctx context.Context, s *office.Survey) ([]byte, error) 
 	return p.box.Recount(ctx, s.ID, s.Eligible, s.Issued)
 }
 
+// keptList is recountOf, made once while it is asked for.
+func (p *part) keptList(ctx context.Context, s *office.Survey) ([]byte, error) {
+	p.lists.mu.Lock()
+	defer p.lists.mu.Unlock()
+	if list := p.lists.made[s.ID]; list != nil {
+		return list, nil
+	}
+	list, err := p.recountOf(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	if sum := sha256.Sum256(list); !bytes.Equal(sum[:], s.Recount) { // another one than was noted at closing
+		return nil, office.ErrTampered
+	}
+	if p.lists.made == nil || len(p.lists.made) >= maxLists {
+		p.lists.made = map[string][]byte{}
+	}
+	p.lists.made[s.ID] = list
+	return list, nil
+}
+
 func (p *part) recountHash(ctx context.Context, s *office.Survey) ([32]byte, error) {
 	list, err := p.recountOf(ctx, s)
 	return sha256.Sum256(list), err
@@ -179,7 +214,7 @@ func (p *part) recountList(w http.ResponseWriter, r *http.Request) error {
 	if s.State != office.SurveyClosed || s.Recount == nil {
 		return RecountLater
 	}
-	list, err := p.recountOf(r.Context(), &s)
+	list, err := p.keptList(r.Context(), &s)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ package offices
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	"github.com/posvid/posvid/office"
 	"github.com/posvid/posvid/service"
@@ -39,8 +40,10 @@ type part struct {
 	appTries  triesBySource
 	home      []homeFunc // what the pieces add to the first page
 
-	surveys *office.Surveys // who is asked and who was served
-	box     *office.Box     // anonymous ballots
+	surveys   *office.Surveys // who is asked and who was served
+	box       *office.Box     // anonymous ballots
+	lists     lists           // public lists of closed surveys
+	rewriting atomic.Int64    // nanoseconds that the last rewriting of the ballot file took
 }
 
 // Mount adds the part's routes and jobs.

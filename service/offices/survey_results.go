@@ -28,7 +28,7 @@ type segment struct {
 // bar is one line of a chart: a label, and one rectangle or several beside each other.
 type bar struct {
 	Label    string // cut short; the table has it whole
-	Y, Top   int // of the line; of its rectangles in it
+	Y, Top   int    // of the line; of its rectangles in it
 	Segments []segment
 	Value    string
 	ValueX   int

@@ -197,7 +197,9 @@ func (p *part) closeSurvey(ctx context.Context, id string, at time.Time) error {
 // closeSurveys closes what is due, mends what a stop of the program left half done, and has the ballot box forget the order of its
 // ballots.
 func (p *part) closeSurveys(ctx context.Context, at time.Time) error {
+	began := time.Now()
 	errs := []error{p.box.Forget(ctx)}
+	p.rewriting.Store(int64(time.Since(began)))
 	open, err := p.surveys.InState(ctx, office.SurveyOpen)
 	errs = append(errs, err)
 	for _, s := range open {
