@@ -268,28 +268,39 @@ func (s *Store) stop(err error) {
 	}
 }
 
-// Update runs f in the one write transaction and makes it durable. f sees its own writes; when f or the
-// commit fails nothing of it remains. ctx is looked at until the transaction begins; from then on the
-// transaction runs to its end. A failure of the disk stops the store (ErrStopped).
-func (s *Store) Update(ctx context.Context, f func(issuer.Tx) error) (err error) {
+// writer takes the write connection; who took it gives it back to s.write.
+func (s *Store) writer(ctx context.Context) (*conn, error) {
 	var c *conn
 	select {
 	case c = <-s.write:
 	case <-s.done:
-		return ErrClosed
+		return nil, ErrClosed
 	case <-ctx.Done():
-		return ctx.Err()
+		return nil, ctx.Err()
 	}
-	defer func() { s.write <- c }()
 	s.mu.Lock()
 	stopped, closed := s.stopped, s.closed
 	s.mu.Unlock()
 	switch {
 	case closed:
-		return ErrClosed
+		s.write <- c
+		return nil, ErrClosed
 	case stopped != nil:
-		return fmt.Errorf("%w: %w", ErrStopped, stopped)
+		s.write <- c
+		return nil, fmt.Errorf("%w: %w", ErrStopped, stopped)
 	}
+	return c, nil
+}
+
+// Update runs f in the one write transaction and makes it durable. f sees its own writes; when f or the
+// commit fails nothing of it remains. ctx is looked at until the transaction begins; from then on the
+// transaction runs to its end. A failure of the disk stops the store (ErrStopped).
+func (s *Store) Update(ctx context.Context, f func(issuer.Tx) error) (err error) {
+	c, err := s.writer(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { s.write <- c }()
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -341,24 +352,11 @@ func truncateLog(c *conn) error {
 
 // withWriter lends the write connection outside a transaction. As in Update, what runs is not split by a cancellation.
 func (s *Store) withWriter(ctx context.Context, doing string, f func(*conn) error) error {
-	var c *conn
-	select {
-	case c = <-s.write:
-	case <-s.done:
-		return ErrClosed
-	case <-ctx.Done():
-		return ctx.Err()
+	c, err := s.writer(ctx)
+	if err != nil {
+		return err
 	}
 	defer func() { s.write <- c }()
-	s.mu.Lock()
-	stopped, closed := s.stopped, s.closed
-	s.mu.Unlock()
-	switch {
-	case closed:
-		return ErrClosed
-	case stopped != nil:
-		return fmt.Errorf("%w: %w", ErrStopped, stopped)
-	}
 	return s.note(doing, f(c))
 }
 
