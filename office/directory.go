@@ -189,6 +189,7 @@ type Directory struct {
 	store Store
 	fill  sync.Mutex // one filling at a time
 	load  sync.Mutex // one reading of changes at a time
+	parse sync.Mutex // one reading of a staffing list's file at a time
 
 	mu     sync.RWMutex
 	seq    int64 // of the newest change in memory

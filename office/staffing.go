@@ -14,20 +14,19 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/xuri/excelize/v2"
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/unicode"
 )
 
 // Bounds of a staffing list.
 const (
-	MaxStaffingBytes   = 4 << 20  // the file
-	maxStaffingInflate = 64 << 20 // an XLSX file, unpacked
-	MaxStaffLines      = 20_000
-	maxStaffColumns    = 64
-	maxStaffHead       = 30        // rows searched for the header
-	maxStaffCount      = 1_000_000 // hundredths of a place on one line
-	keepStaffing       = 30 * 24 * time.Hour
+	MaxStaffingBytes = 4 << 20 // the file
+	MaxStaffLines    = 20_000
+	maxStaffColumns  = 64
+	maxStaffHead     = 30        // rows searched for the header
+	maxStaffCount    = 1_000_000 // hundredths of a place on one line
+	keepStaffing     = 30 * 24 * time.Hour
+	mostWaiting      = 20 // lists of a body that wait: the oldest makes room
 )
 
 // StaffCode names one reason for which a staffing list, or a line of it, is not taken. Codes are never renamed.
@@ -134,7 +133,7 @@ func ParseStaffing(data []byte) ([]StaffLine, []StaffProblem, error) {
 			}
 			return strings.Join(strings.Fields(row[at[col]]), " ")
 		}
-		if strings.Trim(strings.Join(row, ""), " \t\u00a0") == "" || staffTotal(row, cell(colPosition)) {
+		if !slices.ContainsFunc(row, filled) || staffTotal(row, cell(colPosition)) {
 			continue
 		}
 		if len(lines)+len(wrong) == MaxStaffLines {
@@ -161,7 +160,7 @@ func ParseStaffing(data []byte) ([]StaffLine, []StaffProblem, error) {
 	for unit, n := range where {
 		up := unit
 		for depth := 0; up != ""; depth++ {
-			if depth > maxDepth {
+			if depth == maxDepth {
 				wrong = append(wrong, StaffProblem{n, StaffDeep})
 				break
 			}
@@ -179,6 +178,9 @@ func ParseStaffing(data []byte) ([]StaffLine, []StaffProblem, error) {
 	}
 	return lines, wrong, nil
 }
+
+// filled tells whether a cell has any text.
+func filled(cell string) bool { return strings.TrimSpace(cell) != "" }
 
 // staffHead finds the columns of a header row; -1 where there is none.
 func staffHead(row []string) (at [staffColumns]int) {
@@ -306,61 +308,6 @@ func staffText(data []byte) (string, error) {
 	return string(out), nil
 }
 
-// xlsxRows reads the first sheet; a merged cell says the same in each of its rows.
-func xlsxRows(data []byte) (rows [][]string, err error) {
-	defer func() { // the file is anybody's; a fault of the reader is a file that is no table
-		if recover() != nil {
-			rows, err = nil, StaffNoTable
-		}
-	}()
-	f, err := excelize.OpenReader(bytes.NewReader(data), excelize.Options{UnzipSizeLimit: maxStaffingInflate, UnzipXMLSizeLimit: maxStaffingInflate / 4, RawCellValue: true})
-	if err != nil {
-		return nil, StaffNoTable
-	}
-	defer f.Close()
-	sheets := f.GetSheetList()
-	if len(sheets) == 0 {
-		return nil, StaffNoTable
-	}
-	all, err := f.Rows(sheets[0])
-	if err != nil {
-		return nil, StaffNoTable
-	}
-	defer all.Close()
-	for all.Next() {
-		row, err := all.Columns()
-		if err != nil {
-			return nil, StaffNoTable
-		}
-		if rows = append(rows, row[:min(len(row), maxStaffColumns)]); len(rows) > 2*MaxStaffLines {
-			return nil, StaffMany
-		}
-	}
-	merged, err := f.GetMergeCells(sheets[0])
-	if err != nil || len(merged) > MaxStaffLines {
-		return nil, StaffNoTable
-	}
-	for _, m := range merged {
-		left, top, err1 := excelize.CellNameToCoordinates(m.GetStartAxis())
-		right, bottom, err2 := excelize.CellNameToCoordinates(m.GetEndAxis())
-		if err1 != nil || err2 != nil {
-			return nil, StaffNoTable
-		}
-		if right != left { // a heading across the sheet
-			continue
-		}
-		for row := top; row <= min(bottom, len(rows)); row++ {
-			for len(rows[row-1]) < left && left <= maxStaffColumns {
-				rows[row-1] = append(rows[row-1], "")
-			}
-			if left <= len(rows[row-1]) {
-				rows[row-1][left-1] = m.GetCellValue()
-			}
-		}
-	}
-	return rows, nil
-}
-
 // StaffingLoad is a staffing list that was brought for a body.
 type StaffingLoad struct {
 	ID    int64
@@ -412,11 +359,13 @@ func (l StaffingLoad) Changes(now []Place) []StaffChange {
 // AddStaffing keeps a staffing list for a body; it takes no effect before ApplyStaffing. The same file brought again is the same
 // list. Errors: a StaffCode, ErrNotFound when there is no such body.
 func (d *Directory) AddStaffing(ctx context.Context, body string, file []byte, at time.Time) (StaffingLoad, error) {
-	lines, wrong, err := ParseStaffing(file)
-	if err != nil {
+	if _, err := d.Body(ctx, body); err != nil {
 		return StaffingLoad{}, err
 	}
-	if _, err := d.Body(ctx, body); err != nil {
+	d.parse.Lock() // a file of 4 MiB unpacks to many times that: one at a time
+	lines, wrong, err := ParseStaffing(file)
+	d.parse.Unlock()
+	if err != nil {
 		return StaffingLoad{}, err
 	}
 	linesJSON, err := json.Marshal(lines)
@@ -439,6 +388,10 @@ func (d *Directory) AddStaffing(ctx context.Context, body string, file []byte, a
 		once := sha256.Sum256(fmt.Appendf(nil, "%s %d %s", body, last, file))
 		err := tx.Row(`SELECT id FROM office_staffing_lists WHERE once = $1`, []any{once[:]}, &id)
 		if errors.Is(err, ErrNotFound) {
+			if _, err := tx.Exec(`DELETE FROM office_staffing_lists WHERE body = $1 AND since = 0 AND id NOT IN
+				(SELECT id FROM office_staffing_lists WHERE body = $1 AND since = 0 ORDER BY id DESC LIMIT $2)`, body, mostWaiting-1); err != nil {
+				return err
+			}
 			id, err = tx.Insert(`INSERT INTO office_staffing_lists (body, once, made, lines, wrong) VALUES ($1, $2, $3, $4, $5)`, body, once[:], at.Unix(), string(linesJSON), string(wrongJSON))
 		}
 		return err

@@ -1,11 +1,14 @@
 package office_test
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -104,12 +107,14 @@ func TestStaffingProblems(t *testing.T) {
 			}
 		}
 	}
-	deep := head
-	for i := range 14 {
-		deep += fmt.Sprintf("Рівень %d;Рівень %d;р;В;1\n", i+1, i)
-	}
-	if _, wrong, err := office.ParseStaffing([]byte(deep)); err != nil || len(wrong) == 0 {
-		t.Errorf("14 levels: %v %v", wrong, err)
+	for levels, want := range map[int]int{12: 0, 13: 1, 14: 2} { // the first is named as a parent only
+		deep := head
+		for i := range levels - 1 {
+			deep += fmt.Sprintf("Рівень %d;Рівень %d;р;В;1\n", i+2, i+1)
+		}
+		if _, wrong, err := office.ParseStaffing([]byte(deep)); err != nil || len(wrong) != want {
+			t.Errorf("%d levels: %v %v", levels, wrong, err)
+		}
 	}
 	cut := workbook(t, nil)
 	for name, f := range map[string]struct {
@@ -138,12 +143,101 @@ func TestStaffingProblems(t *testing.T) {
 	}
 }
 
+// sheet is an XLSX file whose one sheet has this XML.
+func sheet(t testing.TB, cells string) []byte {
+	t.Helper()
+	const rels, kind = `<Relationships><Relationship Id="r1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/`, `<x:sst xmlns:x="s"><x:si><x:t>Посада</x:t></x:si><x:si><x:r><x:t>Кіль</x:t></x:r><x:rPh><x:t>кілкіл</x:t></x:rPh><x:r><x:t>кість</x:t></x:r></x:si></x:sst>`
+	var out bytes.Buffer
+	z := zip.NewWriter(&out)
+	for _, part := range [][2]string{{"_rels/.rels", rels + `officeDocument" Target="/xl/book.xml"/></Relationships>`}, {"xl/book.xml", `<workbook><sheets><sheet name="А" sheetId="7" r:id="r1"/></sheets></workbook>`},
+		{"xl/_rels/book.xml.rels", rels + `worksheet" Target="Sheets/One.xml"/><Relationship Id="r2" Type="a/sharedStrings" Target="s.xml"/></Relationships>`}, {"xl/s.xml", kind}, {"xl/sheets/one.xml", "<worksheet><sheetData>" + cells}} {
+		w, err := z.Create(part[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(w, part[1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+const sheetHead = `<row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1" t="s"><v>1</v></c></row>`
+
+// ODR-51: a small file may claim a sheet that no memory holds; what it costs is bounded by its bytes.
+func TestStaffingBombs(t *testing.T) {
+	wide, far, merges, long, many := sheetHead, sheetHead, sheetHead+`<row r="2"><c t="inlineStr"><is><t>р</t></is></c><c r="B2"><v>1</v></c></row></sheetData>`, sheetHead, sheetHead
+	for i := range 500 {
+		wide += fmt.Sprintf(`<row r="%d"><c r="XFD%d"><v>1</v></c></row>`, i+2, i+2)
+		merges += fmt.Sprintf(`<mergeCell ref="A%d:A1048576"/>`, i+2)
+	}
+	far += `<row r="1048576"><c r="A1048576"><v>1</v></c></row>`
+	long += `<row r="2"><c r="A2" t="inlineStr"><is><t>` + strings.Repeat("ї ", 1<<20) + `</t></is></c><c r="B2"><v>1</v></c></row>`
+	many += strings.Repeat(`<row><c t="s"><v>0</v></c></row>`, 2*office.MaxStaffLines)
+	for name, f := range map[string]struct {
+		cells string
+		want  error
+	}{
+		"the last column": {wide, office.StaffEmpty},
+		"the last row":    {far, office.StaffMany},
+		"merged cells":    {merges, nil},
+		"a long text":     {long, nil},
+		"many rows":       {many, office.StaffMany},
+		"a large part":    {strings.Repeat("<c/>", 5<<20), office.StaffTooLarge},
+		"deep":            {strings.Repeat("<c>", 1<<18), office.StaffNoHeader},
+		"no such string":  {`<row r="1"><c r="A1" t="s"><v>2</v></c></row>`, office.StaffNoTable},
+		"another row":     {`<row r="1"><c r="A2"><v>2</v></c></row>`, office.StaffNoTable},
+		"a row of zero":   {`<row r="0"><c><v>2</v></c></row>`, office.StaffNoTable},
+		"no cell":         {`<row r="1"><c r="ZZZ1"><v>2</v></c></row>`, office.StaffNoTable},
+		"no XML":          {`<row r="1`, office.StaffNoTable},
+	} {
+		file := sheet(t, f.cells)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		lines, wrong, err := office.ParseStaffing(file)
+		runtime.ReadMemStats(&after)
+		if !errors.Is(err, f.want) || len(lines) > 1 || name == "a long text" && (len(wrong) != 1 || wrong[0].Code != office.StaffLongText) {
+			t.Errorf("%s: %d lines, %v %v, want %v", name, len(lines), wrong, err, f.want)
+		}
+		if took := (after.TotalAlloc - before.TotalAlloc) >> 20; took > 1024 {
+			t.Errorf("%s: a file of %d bytes took %d MiB", name, len(file), took)
+		}
+	}
+	lines, wrong, err := office.ParseStaffing(sheet(t, sheetHead+`<row><c t="inlineStr"><is><t>радник_x000D_
+ голови</t></is></c><c><v>1.1000000000000001</v></c></row><row r="5"><c r="B5" t="str"><v>2</v></c></row></sheetData><mergeCell ref="C1:D1"/>`))
+	if err != nil || !reflect.DeepEqual(lines, []office.StaffLine{{Position: "радник голови", Count: 110}}) || !reflect.DeepEqual(wrong, []office.StaffProblem{{Line: 5, Code: office.StaffNoPosition}}) {
+		t.Errorf("%+v %v %v", lines, wrong, err)
+	}
+}
+
+// ODR-51: lists that wait are bounded too.
+func TestStaffingListsThatWait(t *testing.T) {
+	d := directory(t, open(t))
+	fill(t, d, people(), began)
+	for i := range 30 {
+		if _, err := d.AddStaffing(t.Context(), ministry.EDRPOU, fmt.Appendf(nil, "Посада;Кількість\nрадник;%d\n", i+1), began); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list, err := d.StaffingLoads(t.Context(), ministry.EDRPOU)
+	if err != nil || len(list) != 20 {
+		t.Fatalf("%d lists wait, %v", len(list), err)
+	}
+	if newest, err := d.StaffingLoad(t.Context(), ministry.EDRPOU, list[0].ID); err != nil || newest.Lines[0].Count != 3000 {
+		t.Errorf("%+v %v", newest, err)
+	}
+}
+
 // FuzzStaffing: no file makes the reader fail otherwise than by a name, and what it takes keeps its bounds.
 func FuzzStaffing(f *testing.F) {
 	f.Add([]byte(goodList))
 	f.Add([]byte("Посада,Кількість\nрадник,1\n"))
 	f.Add([]byte("\xff\xfeP\x00"))
 	f.Add(workbook(f, nil))
+	f.Add(sheet(f, sheetHead+`<row><c t="inlineStr"><is><t>р</t></is></c><c><v>1</v></c></row>`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		lines, wrong, err := office.ParseStaffing(data)
 		var code office.StaffCode
