@@ -148,7 +148,7 @@ func parseRange(n *xmlNode) (from, until time.Time, err error) {
 
 // matches tells whether a calendar object is one of those asked for. What cannot be decided is: a client reads one object too many.
 func (f davFilter) matches(data []byte) bool {
-	c, err := parseICal(data)
+	c, err := parseICal(data, asStored)
 	if err != nil || c.name != f.name {
 		return err != nil
 	}

@@ -7,7 +7,7 @@ import (
 
 // Rewrite reads and writes a calendar object.
 func Rewrite(data []byte) []byte {
-	root, err := parseICal(data)
+	root, err := parseICal(data, asWritten)
 	if err != nil {
 		return nil
 	}
@@ -16,7 +16,7 @@ func Rewrite(data []byte) []byte {
 
 // Starts are the beginnings of a calendar object's instances in [from, to).
 func Starts(data []byte, from, to time.Time) ([]time.Time, error) {
-	o, err := readObject(data, "")
+	o, err := readObject(data, "", asWritten)
 	if err != nil {
 		return nil, err
 	}

@@ -184,7 +184,7 @@ func (p *Planner) byMark(tx Tx, seat Seat, c Collection, mark []byte) (*row, err
 
 func (r *row) object() Object {
 	o := Object{Name: r.name, ETag: r.etag, Data: r.data, Seq: r.seq, Modified: time.Unix(r.modified, 0).UTC()}
-	if root, err := parseICal(r.data); err == nil {
+	if root, err := parseICal(r.data, asStored); err == nil {
 		for _, n := range root.nodes {
 			if n.comp != nil && n.comp.name == r.c.Component() {
 				o.UID = n.comp.text("UID")
@@ -290,7 +290,7 @@ func checkName(name string) error {
 // Put writes an object. In Tasks the rules of given tasks hold (docs/spec/office-planning.md, Section 5). Errors: ErrChanged,
 // ErrFull, *CalendarError.
 func (p *Planner) Put(ctx context.Context, seat Seat, c Collection, name string, data []byte, cond PutCondition, at time.Time) (Object, error) {
-	o, err := readObject(data, c.Component())
+	o, err := readObject(data, c.Component(), asWritten)
 	if err == nil {
 		err = checkName(name)
 	}
@@ -377,13 +377,19 @@ func (p *Planner) write(tx Tx, r *row, live bool, o *calendarObject, data []byte
 	if count >= maxObjects || size+int64(len(data)) > maxBytes {
 		return ErrFull
 	}
+	r.uid = uid
+	return p.keep(tx, r, o, data, at)
+}
+
+// keep is write without its questions.
+func (p *Planner) keep(tx Tx, r *row, o *calendarObject, data []byte, at time.Time) (err error) {
 	if r.seq, err = next(tx, r.seat, r.c); err != nil {
 		return err
 	}
 	if r.etag, err = p.etag(data); err != nil {
 		return err
 	}
-	r.uid, r.data, r.size, r.gone, r.modified = uid, data, int64(len(data)), false, at.Unix()
+	r.data, r.size, r.gone, r.modified = data, int64(len(data)), false, at.Unix()
 	sealedName, err := tx.Seal("office_objects.name", r.place(), []byte(r.name))
 	if err != nil {
 		return err

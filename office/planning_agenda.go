@@ -36,7 +36,7 @@ func (p *Planner) Agenda(ctx context.Context, viewer, seat Seat, from, to time.T
 			return err
 		}
 		for _, r := range rows {
-			o, err := readObject(r.data, "VEVENT")
+			o, err := readObject(r.data, "VEVENT", asStored)
 			if err != nil {
 				return err
 			}
@@ -155,7 +155,7 @@ func (p *Planner) ReadEvent(ctx context.Context, seat Seat, name string) (EventD
 }
 
 func single(data []byte) (*calendarObject, error) {
-	o, err := readObject(data, "VEVENT")
+	o, err := readObject(data, "VEVENT", asStored)
 	if err != nil {
 		return nil, err
 	}
@@ -345,7 +345,7 @@ func (p *Planner) FeedData(ctx context.Context, f Feed, lang string, at time.Tim
 			return err
 		}
 		for _, r := range rows {
-			o, err := readObject(r.data, "")
+			o, err := readObject(r.data, "", asStored)
 			if err != nil {
 				return err
 			}

@@ -16,6 +16,16 @@ const (
 	maxUID            = 255      // bytes
 )
 
+// icalBounds bounds one calendar object.
+type icalBounds struct{ bytes, components int }
+
+// What somebody writes, and what may be stored: of a given task the other side's alarms and own properties come beside what was
+// written, and the service's own lines. What is stored can always be read.
+var (
+	asWritten = icalBounds{MaxCalendarObject, maxComponents}
+	asStored  = icalBounds{2*MaxCalendarObject + 8<<10, 2 * maxComponents}
+)
+
 // CalendarError says why a calendar object is not taken. It holds nothing of the object's text.
 type CalendarError struct {
 	Condition string // local name of the precondition (RFC 4791, Section 5.3.2.1)
@@ -26,6 +36,8 @@ type CalendarError struct {
 
 // Error is the precondition and what was wanted.
 func (e *CalendarError) Error() string { return "office: " + e.Condition + ": " + e.Detail }
+
+var errObjectSize = &CalendarError{Condition: "max-resource-size", Detail: fmt.Sprintf("want at most %d bytes", MaxCalendarObject)}
 
 func notValid(format string, args ...any) error {
 	return &CalendarError{Condition: "valid-calendar-data", Detail: fmt.Sprintf(format, args...)}
@@ -273,9 +285,9 @@ func quoteParam(s string) string {
 }
 
 // parseICal reads one calendar object's lines and components. It knows no property; calendarObject does. Error: *CalendarError.
-func parseICal(data []byte) (*icalComp, error) {
-	if len(data) > MaxCalendarObject {
-		return nil, &CalendarError{Condition: "max-resource-size", Detail: fmt.Sprintf("want at most %d bytes", MaxCalendarObject)}
+func parseICal(data []byte, most icalBounds) (*icalComp, error) {
+	if len(data) > most.bytes {
+		return nil, errObjectSize
 	}
 	var stack []*icalComp
 	var root *icalComp
@@ -300,8 +312,8 @@ func parseICal(data []byte) (*icalComp, error) {
 		l.raw = raw
 		switch l.name {
 		case "BEGIN":
-			if components++; components > maxComponents {
-				return nil, notValid("want at most %d components", maxComponents)
+			if components++; components > most.components {
+				return nil, notValid("want at most %d components", most.components)
 			}
 			if len(stack) == icalDepth {
 				return nil, notValid("want components at most %d deep", icalDepth)

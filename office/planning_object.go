@@ -115,8 +115,8 @@ func (c *icalComp) check() error {
 
 // readObject reads one calendar object of a kind, VEVENT or VTODO, as a collection takes it (RFC 4791, Section 4.1). kind ""
 // takes either. Error: *CalendarError.
-func readObject(data []byte, kind string) (*calendarObject, error) {
-	root, err := parseICal(data)
+func readObject(data []byte, kind string, most icalBounds) (*calendarObject, error) {
+	root, err := parseICal(data, most)
 	if err != nil {
 		return nil, err
 	}
@@ -545,7 +545,7 @@ func (o *calendarObject) span() (start, end time.Time, always bool) {
 // Overlaps tells whether a calendar object has something in [from, to); a zero time is no bound. Recurrence is counted within
 // bounds; a task without any time is in every span (RFC 4791, Section 9.9). Error: *CalendarError.
 func Overlaps(data []byte, from, to time.Time) (bool, error) {
-	o, err := readObject(data, "")
+	o, err := readObject(data, "", asStored)
 	if err != nil {
 		return false, err
 	}

@@ -314,7 +314,7 @@ func (p *Planner) putTask(tx Tx, r *row, live bool, o *calendarObject, data []by
 		}
 		return done(t.save(tx, r.seat, stateOf(main), cancelled, dueOf(o), at), false)
 	}
-	was, err := readObject(r.data, "VTODO")
+	was, err := readObject(r.data, "VTODO", asStored)
 	if err != nil {
 		return err
 	}
@@ -385,24 +385,25 @@ func personal(n icalNode) bool {
 }
 
 // tell brings a task to the collection of the other side, whose alarms and own properties stay. From the assignee only the state
-// comes: the giver's bytes are the giver's.
+// comes: the giver's bytes are the giver's. How full that collection is does not count: neither side can keep the other from its
+// steps by filling its own.
 func (p *Planner) tell(tx Tx, t *taskRow, from Seat, o *calendarObject, at time.Time) error {
 	rows, err := p.rows(tx, "task = $1 AND gone = 0 AND seat <> $2", t.id, from.String())
 	if err != nil || len(rows) == 0 { // the other side has put a task that has ended away
 		return err
 	}
 	r := rows[0]
-	theirs, err := readObject(r.data, "VTODO")
+	theirs, err := readObject(r.data, "VTODO", asStored)
 	if err != nil {
 		return err
 	}
 	if from == t.assignee {
 		setState(theirs.main().c, t.state, t.closed, at)
 		touch(theirs.main().c, at)
-		return p.write(tx, r, true, theirs, theirs.root.bytes(), at)
+		return p.keep(tx, r, theirs, theirs.root.bytes(), at)
 	}
 	// A copy: o is the writer's own.
-	made, err := readObject(o.root.bytes(), "VTODO")
+	made, err := readObject(o.root.bytes(), "VTODO", asStored)
 	if err != nil {
 		return err
 	}
@@ -417,7 +418,7 @@ func (p *Planner) tell(tx Tx, t *taskRow, from Seat, o *calendarObject, at time.
 			}
 		}
 	}
-	return p.write(tx, r, true, made, made.root.bytes(), at)
+	return p.keep(tx, r, made, made.root.bytes(), at)
 }
 
 // free are the properties of a given task that its assignee's program may change.
@@ -591,7 +592,7 @@ func (p *Planner) Give(ctx context.Context, giver, assignee Member, d Draft, at 
 		seats = append(seats, assignee.Seat)
 	}
 	data := calendarOf(c).bytes()
-	o, err := readObject(data, "VTODO")
+	o, err := readObject(data, "VTODO", asWritten)
 	if err != nil {
 		return 0, err
 	}
@@ -656,7 +657,7 @@ func (p *Planner) place(tx Tx, seat Seat, task int64, o *calendarObject, at time
 
 // change runs f over a task that the seat has, and writes the object for both sides. Errors: ErrNotFound, ErrChanged when etag
 // is given and is not that of the seat's own object, and those of f.
-func (p *Planner) change(ctx context.Context, seat Seat, id int64, etag string, at time.Time, f func(tx Tx, t *taskRow, role Role, c *icalComp) (state TaskState, closed bool, err error)) error {
+func (p *Planner) change(ctx context.Context, seat Seat, id int64, etag string, at time.Time, f func(tx Tx, t *taskRow, role Role, o *calendarObject) (state TaskState, closed bool, err error)) error {
 	return p.store.Update(ctx, func(tx Tx) error {
 		r, t, err := p.ownTask(tx, seat, id)
 		if err != nil {
@@ -665,12 +666,12 @@ func (p *Planner) change(ctx context.Context, seat Seat, id int64, etag string, 
 		if etag != "" && etag != r.etag {
 			return ErrChanged
 		}
-		o, err := readObject(r.data, "VTODO")
+		o, err := readObject(r.data, "VTODO", asStored)
 		if err != nil {
 			return err
 		}
 		c := o.main().c
-		state, closed, err := f(tx, t, t.role(seat), c)
+		state, closed, err := f(tx, t, t.role(seat), o)
 		if err != nil {
 			return err
 		}
@@ -678,7 +679,7 @@ func (p *Planner) change(ctx context.Context, seat Seat, id int64, etag string, 
 			setState(c, state, closed, at)
 		}
 		touch(c, at)
-		if o, err = readObject(o.root.bytes(), "VTODO"); err != nil {
+		if o, err = readObject(o.root.bytes(), "VTODO", asStored); err != nil {
 			return err
 		}
 		if err := p.write(tx, r, true, o, o.root.bytes(), at); err != nil {
@@ -709,7 +710,7 @@ func (p *Planner) ownTask(tx Tx, seat Seat, id int64) (*row, *taskRow, error) {
 
 // Move takes a task to a state. Error: a *CalendarError of IsTaskStep when that is not the caller's step; ErrNotFound, ErrChanged.
 func (p *Planner) Move(ctx context.Context, seat Seat, id int64, etag string, to TaskState, at time.Time) error {
-	return p.change(ctx, seat, id, etag, at, func(tx Tx, t *taskRow, role Role, c *icalComp) (TaskState, bool, error) {
+	return p.change(ctx, seat, id, etag, at, func(tx Tx, t *taskRow, role Role, o *calendarObject) (TaskState, bool, error) {
 		if t.closed && role != TaskOwner || !slices.Contains(role.Steps(t.state), to) {
 			return 0, false, errTaskStep
 		}
@@ -719,7 +720,7 @@ func (p *Planner) Move(ctx context.Context, seat Seat, id int64, etag string, to
 
 // Cancel ends a task without its being done; its giver or owner may. Errors: as of Move.
 func (p *Planner) Cancel(ctx context.Context, seat Seat, id int64, etag string, at time.Time) error {
-	return p.change(ctx, seat, id, etag, at, func(tx Tx, t *taskRow, role Role, c *icalComp) (TaskState, bool, error) {
+	return p.change(ctx, seat, id, etag, at, func(tx Tx, t *taskRow, role Role, o *calendarObject) (TaskState, bool, error) {
 		if role == TaskAssignee {
 			return 0, false, errTaskOfAnother
 		}
@@ -736,18 +737,22 @@ func (p *Planner) Edit(ctx context.Context, seat Seat, id int64, etag string, d 
 	if err := d.check(); err != nil {
 		return err
 	}
-	return p.change(ctx, seat, id, etag, at, func(tx Tx, t *taskRow, role Role, c *icalComp) (TaskState, bool, error) {
+	return p.change(ctx, seat, id, etag, at, func(tx Tx, t *taskRow, role Role, o *calendarObject) (TaskState, bool, error) {
 		if role == TaskAssignee {
 			return 0, false, errTaskOfAnother
 		}
-		d.write(c)
+		before := len(o.root.bytes())
+		d.write(o.main().c)
+		if after := len(o.root.bytes()); after > MaxCalendarObject && after > before {
+			return 0, false, errObjectSize
+		}
 		return t.state, t.closed, nil
 	})
 }
 
 // Reassign gives a task that has not ended to somebody else: it begins anew there and goes from whom had it. Errors: as of Edit.
 func (p *Planner) Reassign(ctx context.Context, giver, assignee Member, id int64, etag string, at time.Time) error {
-	return p.change(ctx, giver.Seat, id, etag, at, func(tx Tx, t *taskRow, role Role, c *icalComp) (TaskState, bool, error) {
+	return p.change(ctx, giver.Seat, id, etag, at, func(tx Tx, t *taskRow, role Role, o *calendarObject) (TaskState, bool, error) {
 		if role == TaskAssignee {
 			return 0, false, errTaskOfAnother
 		}
@@ -770,6 +775,7 @@ func (p *Planner) Reassign(ctx context.Context, giver, assignee Member, id int64
 			return 0, false, err
 		}
 		t.assignee = assignee.Seat
+		c := o.main().c
 		if assignee.Seat == giver.Seat {
 			c.remove("ORGANIZER")
 			c.remove("ATTENDEE")
@@ -778,15 +784,15 @@ func (p *Planner) Reassign(ctx context.Context, giver, assignee Member, id int64
 		person(c, "ORGANIZER", giver, "")
 		person(c, "ATTENDEE", assignee, ";ROLE=REQ-PARTICIPANT")
 		setState(c, TaskNew, false, at)
-		o, err := readObject(calendarOf(c).bytes(), "VTODO")
+		given, err := readObject(o.root.bytes(), "VTODO", asStored)
 		if err != nil {
 			return 0, false, err
 		}
-		o.main().c.keep(func(n icalNode) bool { return !personal(n) })
-		if o.whole() == nil || o.main().rule != nil {
+		if given.whole() == nil || len(given.items) > 1 || given.main().rule != nil || len(given.main().more) > 0 {
 			return 0, false, notObject("want a given task without recurrence")
 		}
-		return TaskNew, false, p.place(tx, assignee.Seat, id, o, at)
+		given.main().c.keep(func(n icalNode) bool { return !personal(n) })
+		return TaskNew, false, p.place(tx, assignee.Seat, id, given, at)
 	})
 }
 
@@ -829,7 +835,7 @@ func (t Task) Steps() []TaskState {
 // task makes the view of a seat; viewer "" of nobody in it.
 func (t *taskRow) view(seat Seat, r *row) (Task, error) {
 	out := Task{ID: t.id, Giver: t.giver, Assignee: t.assignee, Role: t.role(seat), State: t.state, Cancelled: t.closed, Due: t.due, Made: t.made, Changed: t.changed}
-	o, err := readObject(r.data, "VTODO")
+	o, err := readObject(r.data, "VTODO", asStored)
 	if err != nil {
 		return out, err
 	}

@@ -358,6 +358,114 @@ func TestPlanningBounds(t *testing.T) {
 	}
 }
 
+// OPL-44: what both sides write together stays an object that can be read: neither can break the other's lists.
+func TestLargeGivenTask(t *testing.T) {
+	p, ctx := planner(t), context.Background()
+	id, name := given(t, p)
+	alarm := func(size int) string {
+		return "BEGIN:VALARM\r\nACTION:DISPLAY\r\nTRIGGER:-PT1H\r\nX-FILL:" + strings.Repeat("x", size) + "\r\nEND:VALARM\r\nEND:VTODO\r\n"
+	}
+	lists := func() {
+		t.Helper()
+		for _, seat := range []office.Seat{boss.Seat, worker.Seat} {
+			for _, what := range []bool{false, true} {
+				if _, err := p.TasksOf(ctx, seat, what, true); err != nil {
+					t.Fatalf("list of %v: %v", seat, err)
+				}
+			}
+		}
+		state(t, p, boss.Seat, id)
+		state(t, p, worker.Seat, id)
+	}
+	if _, err := edit(t, p, worker.Seat, name, "END:VTODO\r\n", alarm(40_000)); err != nil {
+		t.Fatal(err)
+	}
+	// The giver fills his object to the last byte; with the assignee's alarm it would be too large.
+	o, err := p.Object(ctx, boss.Seat, office.Tasks, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill := "COMMENT:" + strings.Repeat("x", office.MaxCalendarObject-len(o.Data)-len("COMMENT:\r\n")) + "\r\nEND:VTODO\r\n"
+	if _, err := edit(t, p, boss.Seat, name, "END:VTODO\r\n", fill); err != nil {
+		t.Fatal(err)
+	}
+	lists()
+	// The server's own lines still find room in it.
+	if err := p.Move(ctx, worker.Seat, id, "", office.TaskPrepared, began); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Move(ctx, boss.Seat, id, "", office.TaskAgreed, began); err != nil {
+		t.Fatal(err)
+	}
+	lists()
+	if _, err := edit(t, p, worker.Seat, name, "END:VTODO\r\n", alarm(100)); condition(err) != "max-resource-size" {
+		t.Errorf("more than an object may have: %v", err)
+	}
+	lists()
+}
+
+// OPL-44: the same of as many alarms as an object may have, on both sides.
+func TestManyAlarms(t *testing.T) {
+	p, ctx := planner(t), context.Background()
+	id, name := given(t, p)
+	alarms := strings.Repeat("BEGIN:VALARM\r\nACTION:DISPLAY\r\nTRIGGER:-PT1H\r\nEND:VALARM\r\n", 390) + "END:VTODO\r\n"
+	zones := strings.Repeat("BEGIN:STANDARD\r\nDTSTART:19700101T000000\r\nTZOFFSETFROM:+0200\r\nTZOFFSETTO:+0200\r\nEND:STANDARD\r\n", 50)
+	if _, err := edit(t, p, worker.Seat, name, "END:VTODO\r\n", alarms); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := edit(t, p, boss.Seat, name, "BEGIN:VTODO\r\n", "BEGIN:VTIMEZONE\r\nTZID:Own\r\n"+zones+"END:VTIMEZONE\r\nBEGIN:VTODO\r\nDTSTART;TZID=Own:20261120T090000\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.TasksOf(ctx, worker.Seat, false, true); err != nil {
+		t.Fatal(err)
+	}
+	// The zone goes with the task to whom it is given next; the alarms do not.
+	if err := p.Reassign(ctx, boss, third, id, "", began); err != nil {
+		t.Fatal(err)
+	}
+	o, err := p.Object(ctx, third.Seat, office.Tasks, name)
+	if err != nil || !strings.Contains(string(o.Data), "TZID:Own\r\n") || strings.Contains(string(o.Data), "VALARM") {
+		t.Errorf("%v: %.400s", err, o.Data)
+	}
+}
+
+// OPL-14, OPL-44: a full collection keeps nobody else from a step, and the pages do not write past the bound either.
+func TestFullCollectionStopsNobodyElse(t *testing.T) {
+	p, tables := plannerOver(t)
+	ctx := context.Background()
+	id, _ := given(t, p)
+	if _, err := p.Put(ctx, worker.Seat, office.Tasks, "a.ics", vtodo("a"), office.PutCondition{}, began); err != nil {
+		t.Fatal(err)
+	}
+	if err := tables.Update(ctx, func(tx office.Tx) error { // as if the assignee's collection had all that fits
+		_, err := tx.Exec("UPDATE office_objects SET size = $1 WHERE seat = $2 AND size = $3", 32<<20, worker.Seat.String(), len(vtodo("a")))
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Put(ctx, worker.Seat, office.Tasks, "b.ics", vtodo("b"), office.PutCondition{}, began); !errors.Is(err, office.ErrFull) {
+		t.Fatalf("one more of his own: %v", err)
+	}
+	full := office.Draft{Summary: "x", Description: strings.Repeat("😀", 8000)}
+	if err := p.Edit(ctx, boss.Seat, id, "", full, began); err != nil {
+		t.Errorf("giver's change: %v", err)
+	}
+	if err := p.Cancel(ctx, boss.Seat, id, "", began); err != nil {
+		t.Errorf("giver's end: %v", err)
+	}
+	o, err := p.Put(ctx, boss.Seat, office.Tasks, "l.ics", vtodo("l.ics", "COMMENT:"+strings.Repeat("x", 60_000)), office.PutCondition{}, began)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tasks, err := p.TasksOf(ctx, boss.Seat, false, false)
+	if err != nil || len(tasks) != 1 || tasks[0].Name != o.Name {
+		t.Fatal(tasks, err)
+	}
+	if err := p.Edit(ctx, boss.Seat, tasks[0].ID, "", full, began); condition(err) != "max-resource-size" {
+		t.Errorf("past the bound: %v", err)
+	}
+}
+
 // BenchmarkAgenda: a week of one person with 2,000 events and 50 series that have no end.
 func BenchmarkAgenda(b *testing.B) {
 	p, ctx := planner(b), context.Background()

@@ -21,6 +21,13 @@ var (
 
 func planner(t testing.TB) *office.Planner {
 	t.Helper()
+	p, _ := plannerOver(t)
+	return p
+}
+
+// plannerOver is a planner and its tables.
+func plannerOver(t testing.TB) (*office.Planner, office.Store) {
+	t.Helper()
 	sealer, err := store.NewSealer(store.NewDataKey())
 	if err != nil {
 		t.Fatal(err)
@@ -34,7 +41,7 @@ func planner(t testing.TB) *office.Planner {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p
+	return p, s.Office()
 }
 
 // ics writes lines as a client does.

@@ -23,7 +23,7 @@ var (
 		"Відкрийте ще раз і повторіть свою зміну.", "Open it again and make your change once more.")
 	PlanSummary = service.NewProblem(http.StatusUnprocessableEntity, "office-plan-summary", "Назва має бути від 1 до 300 знаків.", "The title has to be 1 to 300 characters.",
 		"Виправте назву.", "Mend the title.")
-	PlanText = service.NewProblem(http.StatusUnprocessableEntity, "office-plan-text", "Текст задовгий: понад 8000 знаків.", "The text is too long: more than 8,000 characters.",
+	PlanText = service.NewProblem(http.StatusUnprocessableEntity, "office-plan-text", "Текст задовгий: понад 8000 знаків або разом понад 64 КіБ.", "The text is too long: more than 8,000 characters, or more than 64 KiB in all.",
 		"Скоротіть текст.", "Shorten the text.")
 	PlanTime = service.NewProblem(http.StatusUnprocessableEntity, "office-plan-time", "Дата чи час не такі, як має бути.", "The date or the time is not as it has to be.",
 		"Перевірте, що кінець не раніше за початок.", "Check that the end is not before the beginning.")
@@ -64,6 +64,9 @@ func planProblem(err error) error {
 		return TaskOfAnother.Because(err)
 	}
 	if wrong := (*office.CalendarError)(nil); errors.As(err, &wrong) {
+		if wrong.Condition == "max-resource-size" {
+			return PlanText.Because(err)
+		}
 		return PlanData.Because(err)
 	}
 	return err
