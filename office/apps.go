@@ -216,6 +216,18 @@ func (a *AppPasswords) Find(ctx context.Context, password string) (v AppPassword
 	return v, nil
 }
 
+// Live tells whether a password that was found is still in use. Error: ErrAppPassword when it was ended since.
+func (a *AppPasswords) Live(ctx context.Context, id int64) error {
+	return a.store.View(ctx, func(tx Tx) error {
+		var n int
+		err := tx.Row("SELECT count(*) FROM office_passwords WHERE id = $1 AND ended = 0", []any{id}, &n)
+		if err == nil && n != 1 {
+			err = ErrAppPassword
+		}
+		return err
+	})
+}
+
 // Used notes the day of a use; it writes at most once a day.
 func (a *AppPasswords) Used(ctx context.Context, v AppPassword, at time.Time) error {
 	if !v.Used.IsZero() && v.Used.Unix() == day(at) {

@@ -449,7 +449,9 @@ func FuzzGate(f *testing.F) {
 		}
 		var broken atomic.Bool
 		if err := g.Join(GateJoin{Mail: m, Now: func() time.Time { return draftAt },
-			Login: func(context.Context, string, string, netip.Addr) (Member, error) { return Member{}, nil },
+			Login: func(context.Context, string, string, netip.Addr) (GateLogin, error) {
+				return GateLogin{Live: func(context.Context) error { return nil }}, nil
+			},
 			Fault: func(err error) { broken.Store(broken.Load() || !errors.Is(err, errFuzzStore)) }}); err != nil {
 			t.Fatal(err)
 		}

@@ -43,10 +43,18 @@ type GateJoin struct {
 	Mail *Mail
 	// Login knows a person by an app password for mail. source is where the connection comes from, for counting tries.
 	// Every error refuses alike.
-	Login func(ctx context.Context, user, password string, source netip.Addr) (Member, error)
+	Login func(ctx context.Context, user, password string, source netip.Addr) (GateLogin, error)
 	Now   func() time.Time
 	Count func(answer string) // optional: counts a message by its answer, a headerWord of a fixed set
 	Fault func(err error)     // optional: hears of faults inside
+}
+
+// GateLogin is who has logged in, and by what.
+type GateLogin struct {
+	Seat Seat
+	// Live tells whether the password that it was is still in use: MailLogin when it was ended since. It is asked at MAIL and when
+	// the text has come, as a session goes on for half an hour.
+	Live func(ctx context.Context) error
 }
 
 // Gate is the submission server (RFC 6409): SMTP with STARTTLS, or TLS from the first byte (RFC 8314).
@@ -222,7 +230,7 @@ type gateSession struct {
 
 	mu    sync.Mutex
 	known bool
-	seat  Seat
+	login GateLogin
 	tries int
 	from  string
 	to    []string
@@ -267,24 +275,24 @@ func (s *gateSession) Auth(mechanism string) (sasl.Server, error) {
 			if identity != "" && identity != user { // nobody acts for somebody else
 				return s.reply(MailLogin)
 			}
-			return s.login(user, password)
+			return s.check(user, password)
 		}), nil
 	case sasl.Login:
-		return &loginServer{check: s.login}, nil
+		return &loginServer{check: s.check}, nil
 	}
 	return nil, smtp.ErrAuthUnknownMechanism
 }
 
-func (s *gateSession) login(user, password string) error {
+func (s *gateSession) check(user, password string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), gateIdle)
 	defer cancel()
 	who, err := s.gate.join.Login(ctx, user, password, s.source)
-	if err != nil {
+	if err != nil || who.Live == nil {
 		return s.reply(MailLogin)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.known, s.seat = true, who.Seat
+	s.known, s.login = true, who
 	return nil
 }
 
@@ -324,7 +332,10 @@ func (s *gateSession) Mail(from string, _ *smtp.MailOptions) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), gateIdle)
 	defer cancel()
-	if _, err := s.gate.join.Mail.MaySend(ctx, s.seat, from); err != nil {
+	if err := s.login.Live(ctx); err != nil {
+		return s.reply(err)
+	}
+	if _, err := s.gate.join.Mail.MaySend(ctx, s.login.Seat, from); err != nil {
 		return s.reply(err)
 	}
 	s.from, s.to = from, nil
@@ -345,7 +356,7 @@ func (s *gateSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 // Data implements smtp.Session: a message is answered with success only when it lies in the queue, on the disk.
 func (s *gateSession) Data(r io.Reader) error {
 	s.mu.Lock()
-	known, seat, e := s.known, s.seat, Envelope{From: s.from, To: s.to}
+	known, login, e := s.known, s.login, Envelope{From: s.from, To: s.to}
 	s.mu.Unlock()
 	if !known {
 		return s.reply(MailLogin)
@@ -367,7 +378,10 @@ func (s *gateSession) Data(r io.Reader) error {
 	defer func() { <-s.gate.signing }()
 	ctx, cancel := context.WithTimeout(context.Background(), gateIdle)
 	defer cancel()
-	if _, err := s.gate.join.Mail.Submit(ctx, seat, e, raw, s.gate.join.Now()); err != nil {
+	if err := login.Live(ctx); err != nil {
+		return s.reply(err)
+	}
+	if _, err := s.gate.join.Mail.Submit(ctx, login.Seat, e, raw, s.gate.join.Now()); err != nil {
 		return s.reply(err)
 	}
 	s.gate.join.Count("queued")

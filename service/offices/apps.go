@@ -83,34 +83,43 @@ func sourceOf(ctx context.Context) string {
 // name is that of the password, of the post, or the work e-mail address, and the service ID is valid now. Where the caller did not
 // come by HTTP, ctx is of withSource. Errors: WrongAppPassword, AppTries, WrongAppScope, NoID, and those of a store.
 func (p *part) program(ctx context.Context, user, password, scope string, at time.Time) (office.Member, error) {
-	v, err := p.passwords.Find(ctx, password)
+	m, _, err := p.programBy(ctx, user, password, scope, at)
+	return m, err
+}
+
+// programBy is program, which also says by which app password.
+func (p *part) programBy(ctx context.Context, user, password, scope string, at time.Time) (m office.Member, v office.AppPassword, err error) {
+	refuse := func(err error) (office.Member, office.AppPassword, error) {
+		return office.Member{}, office.AppPassword{}, err
+	}
+	v, err = p.passwords.Find(ctx, password)
 	if errors.Is(err, office.ErrAppPassword) {
-		return office.Member{}, p.wrongApp(ctx, user, at, err)
+		return refuse(p.wrongApp(ctx, user, at, err))
 	}
 	if err != nil {
-		return office.Member{}, err
+		return refuse(err)
 	}
 	post, ids, err := p.post(ctx, v.Seat)
 	if err != nil && !errors.Is(err, office.ErrNotFound) {
-		return office.Member{}, err
+		return refuse(err)
 	}
 	if err != nil || post.Status == hr.StatusDismissed {
 		if _, err := p.passwords.EndAll(ctx, v.Seat, office.EndedByLeave, at); err != nil {
-			return office.Member{}, err
+			return refuse(err)
 		}
-		return office.Member{}, p.wrongApp(ctx, user, at, errors.New("offices: the person has left the post"))
+		return refuse(p.wrongApp(ctx, user, at, errors.New("offices: the person has left the post")))
 	}
-	m := memberIn(v.Seat, &post)
+	m = memberIn(v.Seat, &post)
 	if !strings.EqualFold(user, v.Name) && user != v.Seat.String() && (m.Email == "" || !strings.EqualFold(user, m.Email)) {
-		return office.Member{}, p.wrongApp(ctx, user, at, errors.New("offices: user name of another"))
+		return refuse(p.wrongApp(ctx, user, at, errors.New("offices: user name of another")))
 	}
 	if statusIn(&post, ids, at) != office.StatusValid {
-		return office.Member{}, NoID.Because(errors.New("offices: app password without a valid ID"))
+		return refuse(NoID.Because(errors.New("offices: app password without a valid ID")))
 	}
 	if want := map[string]office.AppScope{scopeDAV: office.ForDAV, scopeMail: office.ForMail}[scope]; !v.Scopes.Has(want) {
-		return office.Member{}, WrongAppScope.Because(fmt.Errorf("offices: password is not for %s", scope))
+		return refuse(WrongAppScope.Because(fmt.Errorf("offices: password is not for %s", scope)))
 	}
-	return m, p.passwords.Used(ctx, v, at)
+	return m, v, p.passwords.Used(ctx, v, at)
 }
 
 // wrongApp counts a wrong try of the source and, for the owner to see, of the user name.

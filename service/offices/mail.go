@@ -72,8 +72,15 @@ func (p *part) mountMail() error {
 }
 
 // mailLogin knows a person by an app password for mail.
-func (p *part) mailLogin(ctx context.Context, user, password string, source netip.Addr) (office.Member, error) {
-	return p.program(withSource(ctx, source), user, password, scopeMail, p.s.Now())
+func (p *part) mailLogin(ctx context.Context, user, password string, source netip.Addr) (office.GateLogin, error) {
+	m, v, err := p.programBy(withSource(ctx, source), user, password, scopeMail, p.s.Now())
+	return office.GateLogin{Seat: m.Seat, Live: func(ctx context.Context) error {
+		err := p.passwords.Live(ctx, v.ID)
+		if errors.Is(err, office.ErrAppPassword) {
+			return office.MailLogin
+		}
+		return err
+	}}, err
 }
 
 func (p *part) mailBodyName(_ context.Context, edrpou string) (string, error) {

@@ -161,6 +161,52 @@ func TestMailByAppPassword(t *testing.T) {
 	}
 }
 
+// TestEndedPassword: a password that its owner ends sends nothing any more, also in a session that it began: not at MAIL, and not a text that is on its
+// way (OML-04).
+func TestEndedPassword(t *testing.T) {
+	w, p, address, _ := gateWorld(t)
+	seat := seatOf(w.Ministry.Holders["issued"])
+	for name, before := range map[string]bool{"before MAIL": true, "before the text": false} {
+		user, secret := appPassword(t, w, w.Ministry.Holders["issued"], "mail")
+		c, err := gateClient(t, address, user, secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		end := func() {
+			if n, err := p.passwords.EndAll(t.Context(), seat, office.EndedByOwner, w.Now()); n != 1 || err != nil {
+				t.Fatal(n, err)
+			}
+		}
+		if before {
+			end()
+		}
+		err = c.Mail(mailAddressOf, nil)
+		if !before {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := c.Rcpt("k@other.example", nil); err != nil {
+				t.Fatal(err)
+			}
+			text, derr := c.Data()
+			if derr != nil {
+				t.Fatal(derr)
+			}
+			end()
+			if _, err := text.Write([]byte(mailLetter)); err != nil {
+				t.Fatal(err)
+			}
+			err = text.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), "office-mail-login") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if q, err := p.mail.QueueState(t.Context(), seat.Body); err != nil || q.Waiting != 0 {
+		t.Errorf("%+v %v", q, err)
+	}
+}
+
 // TestSentPage: people see the fate of their own letters and of no others, and what they wrote is text (OML-23).
 func TestSentPage(t *testing.T) {
 	w, p, address, _ := gateWorld(t)
