@@ -461,7 +461,13 @@ func narrow(can map[string]allowed, q *Question, earlier map[string]*Question, d
 	for _, c := range q.ShowIf {
 		on := earlier[c.Question]
 		a, known := can[on.ID]
-		switch on.Kind {
+		kind := on.Kind
+		if _, most := on.choices(); kind == KindMany && most == 1 {
+			kind = KindOne
+		}
+		switch kind {
+		case KindMany: // any options may be chosen together; that it was looked at is noted, or a hundred such questions never end
+			can[on.ID] = allowed{}
 		case KindOne:
 			next := map[string]bool{}
 			for _, id := range c.Is {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"net/url"
 	"reflect"
@@ -120,6 +121,33 @@ func TestDefinitionRefused(t *testing.T) {
 			t.Errorf("%s: %v, want a fault at %s", tt.name, err, tt.where)
 		}
 		_ = d
+	}
+}
+
+// TestConditionsManyTimes: questions that all have conditions on those before are looked at once each, not once for every way to come
+// there, of which a hundred questions have more than any program could count.
+func TestConditionsManyTimes(t *testing.T) {
+	var questions []string
+	for i := range 100 {
+		var conditions []string
+		for k := max(0, i-4); k < i; k++ {
+			conditions = append(conditions, fmt.Sprintf(`{"question":"q%d","is":["a"]}`, k))
+		}
+		q := fmt.Sprintf(`{"id":"q%d","kind":"many","text":{"uk":"а"},"options":[{"id":"a","text":{"uk":"а"}},{"id":"b","text":{"uk":"б"}}]`, i)
+		if conditions != nil {
+			q += `,"showIf":[` + strings.Join(conditions, ",") + `]`
+		}
+		questions = append(questions, q+"}")
+	}
+	text := `{"format":"posvid-survey/1","title":{"uk":"а"},"pages":[{"questions":[` + strings.Join(questions, ",") + `]}]}`
+	if d := definition(t, text); len(d.Questions()) != 100 {
+		t.Errorf("%d questions", len(d.Questions()))
+	}
+	never := strings.Replace(text, `"q0","kind":"many","text":{"uk":"а"}`, `"q0","kind":"many","text":{"uk":"а"},"max":1`, 1)
+	never = strings.Replace(never, `{"question":"q0","is":["a"]}`, `{"question":"q0","is":["a"]},{"question":"q0","is":["b"]}`, 1)
+	var f *office.DefinitionFault
+	if _, _, err := office.ParseDefinition([]byte(never)); !errors.As(err, &f) || f.Where != "pages[0].questions[1].showIf" {
+		t.Errorf("two options of a choice of one: %v", err)
 	}
 }
 
