@@ -197,20 +197,28 @@ func AnswersTable(d *Definition, answers []NamedAnswer, who func(Seat) string, l
 	return out
 }
 
-// plainCell keeps a cell of a CSV file from being run as a formula by the program that opens it.
+// plainCell keeps a cell of a CSV file, and each piece of it that a program with another separator would take for a cell, from being
+// run as a formula by the program that opens it: somebody wrote it in an answer, somebody else opens it.
 func plainCell(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		return "'" + s
+	var out strings.Builder
+	begins := true
+	for _, r := range s {
+		if begins && strings.ContainsRune("=+-@＝＋－＠", r) {
+			out.WriteByte('\'')
+		}
+		begins = strings.ContainsRune(",;|\t\r\n", r) || begins && (r == ' ' || r == '"')
+		out.WriteRune(r)
 	}
-	return s
+	return out.String()
 }
 
-// CSV is the table as CSV (RFC 4180) with a byte order mark, as spreadsheet programs here read it. No cell runs as a formula.
+// CSV is the table as CSV (RFC 4180, but with semicolons) with a byte order mark, as spreadsheet programs here read it and as the
+// directory's files are. No cell runs as a formula.
 func (t SurveyTable) CSV() ([]byte, error) {
 	var out bytes.Buffer
 	out.WriteString("\ufeff")
 	w := csv.NewWriter(&out)
-	w.UseCRLF = true
+	w.Comma, w.UseCRLF = ';', true
 	for _, row := range t {
 		cells := make([]string, len(row))
 		for i, c := range row {
