@@ -1,6 +1,7 @@
 package office
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/rand"
@@ -106,6 +107,11 @@ type Surveys struct{ store Store }
 
 // OpenSurveys is the issuer half on a store.
 func OpenSurveys(store Store) *Surveys { return &Surveys{store} }
+
+// keyLead is how many zero bytes stand before a key when it is sealed: more than a page of the file has room for, so that the key itself
+// lies in pages of its own. Rows that share a page are copied to others as these fill, and what is left where they were is overwritten
+// by nobody.
+const keyLead = 8 << 10
 
 // newSurveyID is 128 random bits: nobody finds a survey by counting.
 func newSurveyID() string {
@@ -313,7 +319,7 @@ func (v *Surveys) Open(ctx context.Context, id string, revision int64, people []
 		}
 		var sealed []byte
 		if s.Anonymous {
-			if sealed, err = tx.Seal("office_surveys.key", id, private); err != nil {
+			if sealed, err = tx.Seal("office_surveys.key", id, append(make([]byte, keyLead), private...)); err != nil {
 				return err
 			}
 		}
@@ -427,6 +433,7 @@ func (v *Surveys) Sign(ctx context.Context, id string, person [32]byte, blinded 
 		if private, err = tx.Open("office_surveys.key", id, sealed); err != nil {
 			return err
 		}
+		private = bytes.TrimLeft(private, "\x00")
 		hash := sha256.Sum256(blinded)
 		err = tx.Row("SELECT blinded FROM office_survey_served WHERE survey = $1 AND person = $2", []any{id, person[:]}, &before)
 		switch {
