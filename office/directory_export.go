@@ -15,13 +15,7 @@ const ExportFormat = "posvid-directory/1"
 var csvHead = []string{"ЄДРПОУ", "Орган", "Підрозділ", "Посада", "Категорія", "Прізвище", "Власне ім'я", "По батькові", "Латиницею", "Робочий телефон", "Робоча e-mail", "Службове посвідчення", "Станом на (за Києвом)", "Сторінка"}
 
 // SafeCell makes a text safe for a cell of a table: what a spreadsheet would take for a formula begins with an apostrophe.
-func SafeCell(s string) string {
-	s = clean(s, 32_000)
-	if s != "" && strings.ContainsRune("=+-@|%", rune(s[0])) {
-		return "'" + s
-	}
-	return s
-}
+func SafeCell(s string) string { return plainCell(clean(s, 32_000)) }
 
 // WriteCSV writes entries as a table for spreadsheets: UTF-8 with its mark, semicolons, CR LF, no cell that is a formula. bodies
 // give the names by ЄДРПОУ; status is the state of each service ID at a moment, in the order of the entries.

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/csv"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -142,15 +143,34 @@ func b2i(b bool) int {
 	return 0
 }
 
-// SurveyTable is a survey's results or answers as rows of text, the first one of headings, for a file.
-type SurveyTable [][]string
+// Decimal is a number with its digits after the comma; a point in English (lang "en").
+func Decimal(lang string, n float64, digits int) string {
+	text := strconv.FormatFloat(n, 'f', digits, 64)
+	if lang == "en" {
+		return text
+	}
+	return strings.Replace(text, ".", ",", 1)
+}
+
+// SurveyTable is a survey's results or answers as rows for a file, the first one of headings. A cell is a string, an int64, or a
+// float64 with one digit after the comma.
+type SurveyTable [][]any
+
+// headings are the first row.
+func headings(texts ...string) SurveyTable {
+	row := make([]any, len(texts))
+	for i, t := range texts {
+		row[i] = t
+	}
+	return SurveyTable{row}
+}
 
 // Table is the results as a table for a file.
 func (t *Tally) Table(lang string) SurveyTable {
-	out := SurveyTable{strings.Split(either(lang, "№|Питання|Варіант|Відповідь|Кількість|Частка, %", "No.|Question|Option|Answer|Number|Share, %"), "|")}
+	out := headings(strings.Split(either(lang, "№|Питання|Варіант|Відповідь|Кількість|Частка, %", "No.|Question|Option|Answer|Number|Share, %"), "|")...)
 	hidden := fmt.Sprintf(either(lang, "приховано (менше %d)", "withheld (fewer than %d)"), MinGroup)
 	for _, r := range t.Rows(lang) {
-		row := []string{strconv.Itoa(r.Number), r.Question, r.Part, r.Answer, strconv.Itoa(r.Count), strconv.FormatFloat(r.Percent, 'f', 1, 64)}
+		row := []any{int64(r.Number), r.Question, r.Part, r.Answer, int64(r.Count), math.Round(10*r.Percent) / 10}
 		if r.Withheld {
 			row[4], row[5] = hidden, ""
 		}
@@ -158,7 +178,7 @@ func (t *Tally) Table(lang string) SurveyTable {
 	}
 	for i := range t.Questions {
 		for _, text := range t.Questions[i].Texts {
-			out = append(out, []string{strconv.Itoa(i + 1), t.Questions[i].Question.Text.In(lang), "", text, "", ""})
+			out = append(out, []any{int64(i + 1), t.Questions[i].Question.Text.In(lang), "", text, "", ""})
 		}
 	}
 	return out
@@ -170,27 +190,27 @@ func AnswersTable(d *Definition, answers []NamedAnswer, who func(Seat) string, l
 	for _, q := range d.Questions() {
 		head = append(head, q.Text.In(lang))
 	}
-	out := SurveyTable{head}
+	out := headings(head...)
 	for _, a := range answers {
-		row := []string{who(a.Seat), a.Body, a.Unit, a.Category, a.Day}
+		row := []any{who(a.Seat), a.Body, a.Unit, a.Category, a.Day}
 		for _, q := range d.Questions() {
-			text := ""
+			var cell any = ""
 			switch v := a.Answer[q.ID].(type) {
 			case int64:
-				text = strconv.FormatInt(v, 10)
+				cell = v
 			case string:
-				text = v
+				cell = v
 				if q.Kind == KindOne {
-					text = q.PartText(v, lang)
+					cell = q.PartText(v, lang)
 				}
 			case []string:
 				names := make([]string, len(v))
 				for i, id := range v {
 					names[i] = q.PartText(id, lang)
 				}
-				text = strings.Join(names, "; ")
+				cell = strings.Join(names, "; ")
 			}
-			row = append(row, text)
+			row = append(row, cell)
 		}
 		out = append(out, row)
 	}
@@ -203,7 +223,7 @@ func plainCell(s string) string {
 	var out strings.Builder
 	begins := true
 	for _, r := range s {
-		if begins && strings.ContainsRune("=+-@＝＋－＠", r) {
+		if begins && strings.ContainsRune("=+-@|%＝＋－＠", r) {
 			out.WriteByte('\'')
 		}
 		begins = strings.ContainsRune(",;|\t\r\n", r) || begins && (r == ' ' || r == '"')
@@ -212,9 +232,9 @@ func plainCell(s string) string {
 	return out.String()
 }
 
-// CSV is the table as CSV (RFC 4180, but with semicolons) with a byte order mark, as spreadsheet programs here read it and as the
-// directory's files are. No cell runs as a formula.
-func (t SurveyTable) CSV() ([]byte, error) {
+// CSV is the table as spreadsheet programs here read it: UTF-8 with a byte order mark, semicolons, CR LF, decimals as the language
+// (lang "en" English, any other Ukrainian) writes them. No cell runs as a formula.
+func (t SurveyTable) CSV(lang string) ([]byte, error) {
 	var out bytes.Buffer
 	out.WriteString("\ufeff")
 	w := csv.NewWriter(&out)
@@ -222,7 +242,14 @@ func (t SurveyTable) CSV() ([]byte, error) {
 	for _, row := range t {
 		cells := make([]string, len(row))
 		for i, c := range row {
-			cells[i] = plainCell(c)
+			switch c := c.(type) {
+			case int64:
+				cells[i] = strconv.FormatInt(c, 10)
+			case float64:
+				cells[i] = Decimal(lang, c, 1)
+			case string:
+				cells[i] = plainCell(c)
+			}
 		}
 		if err := w.Write(cells); err != nil {
 			return nil, fmt.Errorf("office: csv: %w", err)
@@ -235,7 +262,7 @@ func (t SurveyTable) CSV() ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// XLSX is the table as a workbook. Every cell is text, but whole and decimal numbers of our own columns.
+// XLSX is the table as a workbook. Texts are text, never formulas; numbers are numbers, so that they can be added up.
 func (t SurveyTable) XLSX() ([]byte, error) {
 	f := excelize.NewFile()
 	defer f.Close()
@@ -251,8 +278,8 @@ func (t SurveyTable) XLSX() ([]byte, error) {
 	for i, row := range t {
 		cells := make([]any, len(row))
 		for j, c := range row {
-			if len([]rune(c)) > 32000 { // a cell holds 32,767
-				c = string([]rune(c)[:32000])
+			if text, ok := c.(string); ok && len([]rune(text)) > 32000 { // a cell holds 32,767
+				c = string([]rune(text)[:32000])
 			}
 			cells[j] = excelize.Cell{Value: c}
 			if i == 0 {

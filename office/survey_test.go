@@ -9,7 +9,6 @@ import (
 	"maps"
 	"net/url"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 
@@ -265,8 +264,14 @@ func TestTables(t *testing.T) {
 		named = append(named, office.NamedAnswer{Seat: office.Seat{Body: "99000011", Post: 3}, Unit: "-1", Answer: a})
 	}
 	tally := office.TallyAnswers(&d, answers)
+	if data, err := tally.Table("uk").CSV("uk"); err != nil || !strings.Contains(string(data), ";100,0\r\n") {
+		t.Errorf("a share with a point, which spreadsheets here take for a date: %s, %v", data, err)
+	}
+	if data, err := tally.Table("en").CSV("en"); err != nil || !strings.Contains(string(data), ";100.0\r\n") {
+		t.Errorf("an English share: %s, %v", data, err)
+	}
 	for name, table := range map[string]office.SurveyTable{"results": tally.Table("uk"), "answers": office.AnswersTable(&d, named, func(office.Seat) string { return "+Хтось" }, "en")} {
-		data, err := table.CSV()
+		data, err := table.CSV("uk")
 		if err != nil || !bytes.HasPrefix(data, []byte("\ufeff")) {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -294,8 +299,15 @@ func TestTables(t *testing.T) {
 			t.Errorf("%s: %d rows, want %d: %v", name, len(rows), len(table), err)
 		}
 		for i := range rows {
-			if !slices.Equal(rows[i], slices.Clone(table[i])[:len(rows[i])]) {
-				t.Errorf("%s: row %d: %q, want %q", name, i, rows[i], table[i])
+			for j := range rows[i] {
+				if want := fmt.Sprint(table[i][j]); rows[i][j] != want {
+					t.Errorf("%s: row %d: %q, want %q", name, i, rows[i][j], want)
+				}
+				at, _ := excelize.CoordinatesToCellName(j+1, i+1)
+				kind, err := f.GetCellType("Sheet1", at)
+				if _, text := table[i][j].(string); err != nil || text != (kind == excelize.CellTypeInlineString || kind == excelize.CellTypeSharedString) {
+					t.Errorf("%s: %s is of type %d: %v", name, at, kind, err)
+				}
 			}
 		}
 		if formula, _ := f.GetCellFormula("Sheet1", "D2"); formula != "" {

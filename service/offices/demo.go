@@ -156,6 +156,7 @@ func (d *demo) staffing(ctx context.Context) error {
 			count[k]++
 			units[e.Unit] = true
 		}
+		slices.SortStableFunc(order, func(a, b [3]string) int { return cmp.Compare(a[0], b[0]) }) // a unit's positions stand together
 		var csv strings.Builder
 		csv.WriteString("Структурний підрозділ;Вищий підрозділ;Посада;Категорія;Кількість\r\n")
 		for i, k := range order {

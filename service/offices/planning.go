@@ -118,6 +118,8 @@ func (p *part) mountPlanning() error {
 
 var weekdayTexts = [7][2]string{{"неділя", "Sunday"}, {"понеділок", "Monday"}, {"вівторок", "Tuesday"}, {"середа", "Wednesday"}, {"четвер", "Thursday"}, {"п'ятниця", "Friday"}, {"субота", "Saturday"}}
 
+var shortWeekdayTexts = [7][2]string{{"нд", "Sun"}, {"пн", "Mon"}, {"вт", "Tue"}, {"ср", "Wed"}, {"чт", "Thu"}, {"пт", "Fri"}, {"сб", "Sat"}}
+
 func say(lang, uk, en string) string {
 	if lang == "en" {
 		return en
@@ -143,6 +145,12 @@ const dayForm = "02.01.2006"
 func dayText(lang string, day time.Time) string {
 	t := weekdayTexts[day.Weekday()]
 	return say(lang, t[0], t[1]) + ", " + day.Format(dayForm)
+}
+
+// shortDayText is a day for the head of a narrow column.
+func shortDayText(lang string, day time.Time) string {
+	t := shortWeekdayTexts[day.Weekday()]
+	return say(lang, t[0], t[1]) + " " + day.Format("02.01")
 }
 
 // span is the times of an event as one day of a view has them.
@@ -852,7 +860,7 @@ func (p *part) weekPage(w http.ResponseWriter, r *http.Request, m member) error 
 		v.Unit = m.body.Name
 	}
 	for i := range v.Days {
-		v.Days[i] = dayText(lang, monday.AddDate(0, 0, i))
+		v.Days[i] = shortDayText(lang, monday.AddDate(0, 0, i))
 	}
 	v.Page = 1
 	if n, err := strconv.Atoi(q.Get("page")); err == nil && n >= 1 && (n-1)*weekPageSize < len(people) {

@@ -486,5 +486,5 @@ func (p *part) editorAnswers(w http.ResponseWriter, r *http.Request) error {
 		}
 		return m.Surname + " " + m.Given
 	}
-	return sendTable(w, r, office.AnswersTable(&s.Definition, list, who, p.s.Lang(r)), "answers-"+s.ID)
+	return p.sendTable(w, r, office.AnswersTable(&s.Definition, list, who, p.s.Lang(r)), "answers-"+s.ID)
 }

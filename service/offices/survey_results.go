@@ -43,8 +43,8 @@ type chart struct {
 }
 
 const (
-	chartWidth = 640 // user units; the page scales it
-	chartBar   = chartWidth - 90
+	chartWidth = 400 // user units; the page scales it, on a phone by a quarter
+	chartBar   = chartWidth - 60
 	chartLine  = 46
 )
 
@@ -65,6 +65,9 @@ type resultView struct {
 
 // T is the text of the page's language.
 func (v resultView) T(uk, en string) string { return say(v.lang, uk, en) }
+
+// Share is a percentage of the table.
+func (v resultView) Share(percent float64) string { return office.Decimal(v.lang, percent, 1) }
 
 // resultsView is the Data of office_survey_results.html.
 type resultsView struct {
@@ -152,7 +155,7 @@ func (p *part) renderResults(w http.ResponseWriter, r *http.Request, s *office.S
 		v.Base = "/b/" + s.Body + v.Base
 	}
 	if s.Eligible > 0 {
-		v.Turnout = strconv.FormatFloat(100*float64(t.Received)/float64(s.Eligible), 'f', 1, 64)
+		v.Turnout = office.Decimal(lang, 100*float64(t.Received)/float64(s.Eligible), 1)
 	}
 	if s.Anonymous {
 		key := office.DefinitionHash(s.PublicKey)
@@ -184,7 +187,7 @@ func questionViews(t *office.Tally, lang, prefix string) []resultView {
 			v.Partly = v.Partly || row.Withheld
 		}
 		if q.HasMean {
-			v.Mean = strconv.FormatFloat(q.Mean, 'f', 2, 64)
+			v.Mean = office.Decimal(lang, q.Mean, 2)
 		}
 		if !q.Withheld && q.Question.Kind != office.KindText {
 			v.Chart = drawChart(q, t.Received, lang)
@@ -199,7 +202,7 @@ func drawChart(t *office.QuestionTally, received int, lang string) *chart {
 	c := &chart{Width: chartWidth, Summary: t.Question.Text.In(lang)}
 	width := func(n int) int { return n * chartBar / max(received, 1) }
 	line := func(label, value string) *bar {
-		b := bar{Label: shorten(label, 64), Y: c.Height, Top: 20, Value: value, ValueX: chartBar + 8}
+		b := bar{Label: shorten(label, 44), Y: c.Height, Top: 20, Value: value, ValueX: chartBar + 8}
 		if label == "" {
 			b.Top = 2
 		}
@@ -297,18 +300,18 @@ func (p *part) sendResults(w http.ResponseWriter, r *http.Request, s *office.Sur
 	if err != nil {
 		return surveyProblem(err)
 	}
-	return sendTable(w, r, t.Table(p.s.Lang(r)), "survey-"+s.ID)
+	return p.sendTable(w, r, t.Table(p.s.Lang(r)), "survey-"+s.ID)
 }
 
 // sendTable answers with a table in the format of the path's last part.
-func sendTable(w http.ResponseWriter, r *http.Request, t office.SurveyTable, name string) error {
+func (p *part) sendTable(w http.ResponseWriter, r *http.Request, t office.SurveyTable, name string) error {
 	var data []byte
 	var err error
 	format, kind := r.PathValue("format"), ""
 	switch format {
 	case "csv":
 		kind = "text/csv; charset=utf-8"
-		data, err = t.CSV()
+		data, err = t.CSV(p.s.Lang(r))
 	case "xlsx":
 		kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 		data, err = t.XLSX()
