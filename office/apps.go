@@ -32,7 +32,7 @@ const (
 	NotEnded     AppEnd = iota
 	EndedByOwner        // on the owner's page
 	EndedByAdmin        // by the administrator of the host
-	EndedByLeave        // the person has left the post
+	EndedByLeave        // the person has left the post, or has the ID on another phone now
 )
 
 // Bounds of app passwords.

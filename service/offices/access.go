@@ -197,6 +197,23 @@ func statusIn(post *issuer.PostRow, ids []issuer.ID, at time.Time) office.Status
 	return status
 }
 
+// outlives tells whether what the person of a post made at a time (an app password, a secret address) still opens anything: a key
+// with a valid ID had one then already. Who has lost a phone gets an ID on another key, and whatever was made by means of the lost
+// one ends with that; renewing an ID on one key ends nothing.
+func outlives(ids []issuer.ID, made, at time.Time) bool {
+	for _, id := range ids {
+		if id.State != issuer.StateIssued || !at.Before(id.ExpiresAt) {
+			continue
+		}
+		for _, old := range ofKey(ids, id.Holder) {
+			if !old.IssuedAt.IsZero() && old.IssuedAt.Before(made.Add(time.Second)) { // made is of whole seconds
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // BodyName is the name of the member's body in a language.
 func (m member) BodyName(lang string) string {
 	if lang == "en" && m.body.NameEN != "" {

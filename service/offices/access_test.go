@@ -89,6 +89,35 @@ func TestStatusIn(t *testing.T) {
 	}
 }
 
+// TestOutlives: renewing an ID on one phone ends nothing, another phone ends what was made before.
+func TestOutlives(t *testing.T) {
+	at := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	made := at.Add(-time.Hour)
+	id := func(s issuer.State, key byte, issued, term time.Duration) issuer.ID {
+		return issuer.ID{State: s, Holder: [32]byte{key}, IssuedAt: at.Add(issued), ExpiresAt: at.Add(term)}
+	}
+	for name, tt := range map[string]struct {
+		ids  []issuer.ID
+		want bool
+	}{
+		"same ID":                    {[]issuer.ID{id(issuer.StateIssued, 1, -2*time.Hour, time.Hour)}, true},
+		"in the second of its issue": {[]issuer.ID{id(issuer.StateIssued, 1, -time.Hour+time.Second/2, time.Hour)}, true},
+		"renewed on the same key":    {[]issuer.ID{id(issuer.StateReplaced, 1, -2*time.Hour, time.Hour), id(issuer.StateIssued, 1, -time.Minute, time.Hour)}, true},
+		"expired, then renewed":      {[]issuer.ID{id(issuer.StateExpired, 1, -2*time.Hour, -30*time.Minute), id(issuer.StateIssued, 1, -time.Minute, time.Hour)}, true},
+		"another key":                {[]issuer.ID{id(issuer.StateReplaced, 1, -2*time.Hour, time.Hour), id(issuer.StateIssued, 2, -time.Minute, time.Hour)}, false},
+		"revoked, another key":       {[]issuer.ID{id(issuer.StateRevoked, 1, -2*time.Hour, time.Hour), id(issuer.StateIssued, 2, -time.Minute, time.Hour)}, false},
+		"back on a key of before":    {[]issuer.ID{id(issuer.StateReplaced, 1, -2*time.Hour, time.Hour), id(issuer.StateReplaced, 2, -30*time.Minute, time.Hour), id(issuer.StateIssued, 1, -time.Minute, time.Hour)}, true},
+		"suspended":                  {[]issuer.ID{id(issuer.StateSuspended, 1, -2*time.Hour, time.Hour)}, false},
+		"term over":                  {[]issuer.ID{id(issuer.StateIssued, 1, -2*time.Hour, 0)}, false},
+		"not issued yet":             {[]issuer.ID{{State: issuer.StateIssued, ExpiresAt: at.Add(time.Hour)}}, false},
+		"nothing":                    {nil, false},
+	} {
+		if got := outlives(tt.ids, made, at); got != tt.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 // TestMember: who is let in, and in which post.
 func TestMember(t *testing.T) {
 	w := servicetest.New(t)

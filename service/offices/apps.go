@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/posvid/posvid/hr"
+	"github.com/posvid/posvid/issuer"
 	"github.com/posvid/posvid/office"
 	"github.com/posvid/posvid/service"
 )
@@ -116,6 +117,12 @@ func (p *part) programBy(ctx context.Context, user, password, scope string, at t
 	if statusIn(&post, ids, at) != office.StatusValid {
 		return refuse(NoID.Because(errors.New("offices: app password without a valid ID")))
 	}
+	if !outlives(ids, v.Made, at) {
+		if err := p.passwords.End(ctx, v.Seat, v.ID, office.EndedByLeave, at); err != nil && !errors.Is(err, office.ErrAppPassword) {
+			return refuse(err)
+		}
+		return refuse(p.wrongApp(ctx, user, at, errors.New("offices: app password of a phone that has no ID any more")))
+	}
 	if want := map[string]office.AppScope{scopeDAV: office.ForDAV, scopeMail: office.ForMail}[scope]; !v.Scopes.Has(want) {
 		return refuse(WrongAppScope.Because(fmt.Errorf("offices: password is not for %s", scope)))
 	}
@@ -160,18 +167,42 @@ func davAddress(r *http.Request) bool {
 	}
 }
 
-// endLeft ends the app passwords of those who have left their posts.
+// endLost ends the app passwords of a post that were made before its person got an ID on another phone. Without a valid ID there is
+// nothing to tell that by, and nothing that a password opens.
+func (p *part) endLost(ctx context.Context, seat office.Seat, post *issuer.PostRow, ids []issuer.ID, at time.Time) error {
+	if statusIn(post, ids, at) != office.StatusValid {
+		return nil
+	}
+	list, err := p.passwords.List(ctx, seat)
+	if err != nil {
+		return err
+	}
+	for _, v := range list {
+		if outlives(ids, v.Made, at) {
+			continue
+		}
+		if err := p.passwords.End(ctx, seat, v.ID, office.EndedByLeave, at); err != nil && !errors.Is(err, office.ErrAppPassword) {
+			return err
+		}
+	}
+	return nil
+}
+
+// endLeft ends the app passwords of those who have left their posts, and of phones that were lost.
 func (p *part) endLeft(ctx context.Context, at time.Time) error {
 	seats, err := p.passwords.Seats(ctx)
 	if err != nil {
 		return err
 	}
 	for _, seat := range seats {
-		post, _, err := p.post(ctx, seat)
+		post, ids, err := p.post(ctx, seat)
 		if err != nil && !errors.Is(err, office.ErrNotFound) {
 			return err
 		}
 		if err == nil && post.Status != hr.StatusDismissed {
+			if err := p.endLost(ctx, seat, &post, ids, at); err != nil {
+				return err
+			}
 			continue
 		}
 		if _, err := p.s.Body(seat.Body); err != nil {
@@ -205,6 +236,13 @@ type appsView struct {
 
 func (p *part) showApps(w http.ResponseWriter, r *http.Request, m member, v appsView) (err error) {
 	v.Member, v.Origin = m, p.s.Origin
+	post, ids, err := p.post(r.Context(), m.Seat)
+	if err != nil {
+		return err
+	}
+	if err := p.endLost(r.Context(), m.Seat, &post, ids, p.s.Now()); err != nil { // the job has not come by yet
+		return err
+	}
 	if v.Passwords, err = p.passwords.List(r.Context(), m.Seat); err != nil {
 		return err
 	}

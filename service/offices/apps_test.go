@@ -1,6 +1,7 @@
 package offices
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -9,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/posvid/posvid/credential"
+	"github.com/posvid/posvid/crypto/keys"
 	"github.com/posvid/posvid/hr"
 	"github.com/posvid/posvid/issuer"
 	"github.com/posvid/posvid/office"
@@ -164,6 +167,75 @@ func status0(err error) int {
 		return 0
 	}
 	return v.GetStatus()
+}
+
+// newPhone gives an official another phone, as after the first was lost, and an ID on it.
+func newPhone(t *testing.T, w *servicetest.World, h *servicetest.Holder) {
+	t.Helper()
+	slips, err := h.Body.Register.Slips(t.Context(), issuer.SlipFilter{Entitlements: []int64{h.Entitlement}, NewPhone: true}, h.Body.Operators[0], w.Now())
+	if err != nil || len(slips) != 1 {
+		t.Fatalf("%d slips, %v", len(slips), err)
+	}
+	key, err := keys.GenerateHolderKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	possession, err := credential.SignPossession(h.Body.EDRPOU, slips[0].Code(), w.Now(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Body.Register.Enrol(t.Context(), slips[0].Number, possession, w.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if results, err := h.Body.Body.Body.Issue(t.Context(), w.Now(), h.Entitlement); err != nil || results[0].Err != nil {
+		t.Fatal(err, results)
+	}
+}
+
+// OAC-24: what was made by means of a phone that was lost opens nothing once the official has an ID on another one.
+func TestAppPasswordOfALostPhone(t *testing.T) {
+	for name, lose := range map[string]func(*servicetest.World, *servicetest.Holder) error{
+		"replaced": func(*servicetest.World, *servicetest.Holder) error { return nil },
+		"stolen": func(w *servicetest.World, h *servicetest.Holder) error {
+			return h.Body.Body.Body.Revoke(w.T.Context(), h.Row, issuer.Change{Ground: issuer.GroundTheft, Operator: h.Body.Operators[0].Ident(), At: w.Now()})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := world(t)
+			h := w.Ministry.Holders["issued"]
+			c := w.As(official(h))
+			_, _, page := post(w, c, "/office/apps", url.Values{"label": {"чужий"}, "for": {"dav", "mail"}})
+			user, secret := find(t, page, `id="made-name">([^<]*)<`), find(t, page, `id="made-secret">([^<]*)<`)
+			_, _, page = post(w, c, "/office/feeds", url.Values{"detail": {"yes"}})
+			feed := find(t, page, `(/office/feed/[a-z2-7]{32}\.ics)`)
+			try := func() (int, int) {
+				one, _, _ := w.Do(w.Client(), "OPTIONS", "/dav/", nil, "Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(user+":"+secret)))
+				two, _, _ := w.Do(w.Client(), "GET", feed, nil)
+				return one, two
+			}
+			if one, two := try(); one >= 300 || two != 200 {
+				t.Fatalf("at first: %d %d", one, two)
+			}
+			w.Advance(time.Hour)
+			if err := lose(w, h); err != nil {
+				t.Fatal(err)
+			}
+			newPhone(t, w, h)
+			if one, two := try(); one != 401 || two != 404 {
+				t.Errorf("after an ID on another phone: %d %d, want 401 404", one, two)
+			}
+			if _, _, page := w.Do(c, "GET", "/office/apps", nil); strings.Contains(string(page), user) {
+				t.Error("the password is listed as one in use")
+			}
+			if status, _, page := post(w, c, "/office/apps", url.Values{"label": {"новий"}, "for": {"dav"}}); status != 200 {
+				t.Errorf("a new one: %d", status)
+			} else if user, secret = find(t, page, `id="made-name">([^<]*)<`), find(t, page, `id="made-secret">([^<]*)<`); user != "" {
+				if one, _ := try(); one >= 300 {
+					t.Errorf("a new one: %d", one)
+				}
+			}
+		})
+	}
 }
 
 // OAC-22: each password is of one post and its owner's to end.

@@ -79,6 +79,13 @@ func (p *part) mailLogin(ctx context.Context, user, password string, source neti
 		if errors.Is(err, office.ErrAppPassword) {
 			return office.MailLogin
 		}
+		if err != nil {
+			return err
+		}
+		post, ids, err := p.post(ctx, v.Seat)
+		if at := p.s.Now(); err == nil && statusIn(&post, ids, at) == office.StatusValid && !outlives(ids, v.Made, at) { // the job that ends it has not come by yet
+			err = office.MailLogin
+		}
 		return err
 	}}, err
 }

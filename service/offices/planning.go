@@ -912,10 +912,31 @@ func (p *part) feedsPage(w http.ResponseWriter, r *http.Request, m member) error
 
 func (p *part) showFeeds(w http.ResponseWriter, r *http.Request, m member, status int, v feedsView) error {
 	var err error
-	if v.Feeds, err = p.planner.Feeds(r.Context(), m.Seat); err != nil {
+	if v.Feeds, err = p.standingFeeds(r.Context(), m.Seat); err != nil {
 		return err
 	}
 	return p.s.Render(w, r, status, "office_feeds", v)
+}
+
+// standingFeeds are the secret addresses of a post; those that were made by means of a phone that was lost are ended.
+func (p *part) standingFeeds(ctx context.Context, seat office.Seat) ([]office.Feed, error) {
+	_, ids, err := p.post(ctx, seat)
+	if err != nil {
+		return nil, err
+	}
+	list, err := p.planner.Feeds(ctx, seat)
+	if err != nil {
+		return nil, err
+	}
+	var out []office.Feed
+	for _, f := range list {
+		if outlives(ids, f.Made, p.s.Now()) {
+			out = append(out, f)
+		} else if err := p.planner.EndFeed(ctx, seat, f.ID); err != nil && !errors.Is(err, office.ErrNotFound) {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // feedsPost makes a secret address; renew ends another with it. The answer is the page itself: the address is shown once, and
@@ -931,6 +952,9 @@ func (p *part) feedsPost(w http.ResponseWriter, r *http.Request, m member) error
 		} else if err != nil {
 			return err
 		}
+	}
+	if _, err := p.standingFeeds(r.Context(), m.Seat); err != nil {
+		return err
 	}
 	secret, err := p.planner.MakeFeed(r.Context(), m.Seat, r.PostFormValue("detail") == "yes", p.s.Now())
 	if err != nil {
@@ -967,9 +991,9 @@ func (p *part) feed(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	_, status, err := p.seated(ctx, f.Seat)
-	if errors.Is(err, office.ErrNotFound) || err == nil && status != office.StatusValid {
-		return NoFeed.Because(errors.New("offices: owner of the feed has no valid ID"))
+	post, ids, err := p.post(ctx, f.Seat)
+	if errors.Is(err, office.ErrNotFound) || err == nil && (statusIn(&post, ids, at) != office.StatusValid || !outlives(ids, f.Made, at)) {
+		return NoFeed.Because(errors.New("offices: owner of the feed has no valid ID, or has it on another phone now"))
 	}
 	if err != nil {
 		return err
