@@ -211,6 +211,13 @@ func splitHeader(entity []byte) (fields []headerField, body []byte, err error) {
 	if len(head) > maxHeaderBytes {
 		return nil, nil, MailMalformed.because("header section is too long")
 	}
+	var value strings.Builder // of the last field: a long header folds at every other byte
+	end := func() {
+		if len(fields) > 0 {
+			fields[len(fields)-1].value = strings.TrimSpace(value.String())
+		}
+		value.Reset()
+	}
 	for line := range bytes.SplitSeq(bytes.TrimSuffix(head, []byte("\r\n")), []byte("\r\n")) {
 		if !utf8.Valid(line) || bytes.ContainsFunc(line, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
 			return nil, nil, MailMalformed.because("header has control characters, or is not UTF-8")
@@ -219,21 +226,21 @@ func splitHeader(entity []byte) (fields []headerField, body []byte, err error) {
 			if len(fields) == 0 {
 				return nil, nil, MailMalformed.because("header begins with a folded line")
 			}
-			fields[len(fields)-1].value += string(line)
+			value.Write(line)
 			continue
 		}
-		name, value, ok := strings.Cut(string(line), ":")
+		end()
+		name, first, ok := strings.Cut(string(line), ":")
 		if !ok || name == "" || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }) {
 			return nil, nil, MailMalformed.because("header has a line that is no field")
 		}
 		if len(fields) == maxHeaderFields {
 			return nil, nil, MailMalformed.because("header has too many fields")
 		}
-		fields = append(fields, headerField{strings.ToLower(name), value})
+		fields = append(fields, headerField{name: strings.ToLower(name)})
+		value.WriteString(first)
 	}
-	for i := range fields {
-		fields[i].value = strings.TrimSpace(fields[i].value)
-	}
+	end()
 	return fields, body, nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/mail"
 	"net/netip"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -239,6 +240,21 @@ func TestMalformedMessage(t *testing.T) {
 	}
 	if _, err := draft(from + "Content-Type: multipart/signed; boundary=b\n\n--b\n\nпривіт\n--b--\n"); !errors.Is(err, MailSigned) {
 		t.Errorf("signed 8-bit part: %v", err)
+	}
+}
+
+// TestFoldedHeader: a header that folds at every other byte is read once, not once a line: a message may have a hundred of them (OML-07).
+func TestFoldedHeader(t *testing.T) {
+	raw := "From: <" + draftFrom.address + ">\nSubject: one\n two\nX-Long: a" + strings.Repeat("\n ", 80<<10) + "\n\ntext\n"
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	d, err := draft(raw)
+	runtime.ReadMemStats(&after)
+	if err != nil || d.subject != "one two" {
+		t.Errorf("%q %v", d.subject, err)
+	}
+	if mib := (after.TotalAlloc - before.TotalAlloc) >> 20; mib > 64 {
+		t.Errorf("%d MiB taken for a header of 240 KiB", mib)
 	}
 }
 
