@@ -57,7 +57,7 @@ type mailDue struct {
 
 // Deliver tries every message of a body that is due, and answers how many recipients got theirs. What cannot be carried now stays
 // for later; what cannot be carried at all is reported to its sender. It is not run twice at a time for one body. Error: of the
-// store, or ctx's.
+// store, or ctx's; that of a message which cannot be read back comes after the others had their turn.
 func (m *Mail) Deliver(ctx context.Context, body string, at time.Time) (sent int, err error) {
 	set, err := m.Settings(ctx, body)
 	if errors.Is(err, MailNotSet) {
@@ -79,6 +79,7 @@ func (m *Mail) Deliver(ctx context.Context, body string, at time.Time) (sent int
 		return 0, err
 	}
 	var c mailCarrier
+	var damaged error     // of a message that cannot be read back
 	var unreachable error // nothing can be carried in this round
 	broken := 0           // connections that broke
 	defer func() {
@@ -88,6 +89,12 @@ func (m *Mail) Deliver(ctx context.Context, body string, at time.Time) (sent int
 	}()
 	for _, id := range ids {
 		d, err := m.due(ctx, id, at)
+		if err != nil && ctx.Err() == nil { // it is the first of its body in every round, and must not hold the others back
+			damaged = err
+			if err = m.putOff(ctx, id, at); err == nil {
+				continue
+			}
+		}
 		if err != nil {
 			return sent, err
 		}
@@ -115,7 +122,27 @@ func (m *Mail) Deliver(ctx context.Context, body string, at time.Time) (sent int
 		}
 		sent += n
 	}
-	return sent, nil
+	return sent, damaged
+}
+
+// putOff has a message wait that cannot be read back from the store; after the time of all letters it has failed.
+func (m *Mail) putOff(ctx context.Context, id string, at time.Time) error {
+	return m.store.Update(ctx, func(tx Tx) error {
+		if _, err := tx.Exec(`UPDATE office_mail_recipients SET tries = tries + 1, next = $1, answer = '451 4.3.0', detail = NULL, changed = $2,
+			state = CASE WHEN (SELECT queued FROM office_mail_messages WHERE id = $3) <= $4 THEN 'failed' ELSE 'queued' END
+			WHERE message = $3 AND state = 'queued' AND next <= $2`,
+			at.Add(backoff[len(backoff)-1]).UnixMilli(), at.UnixMilli(), id, at.Add(-giveUp).UnixMilli()); err != nil {
+			return err
+		}
+		return dropContent(tx, id)
+	})
+}
+
+// dropContent deletes the text of a message of which every recipient has a fate.
+func dropContent(tx Tx, id string) error {
+	_, err := tx.Exec(`UPDATE office_mail_messages SET content = NULL WHERE id = $1
+		AND NOT EXISTS (SELECT 1 FROM office_mail_recipients WHERE message = $1 AND state = 'queued')`, id)
+	return err
 }
 
 // due loads one message.
@@ -193,8 +220,7 @@ func (m *Mail) settle(ctx context.Context, body string, d mailDue, answers []mai
 				return err
 			}
 		}
-		if _, err := tx.Exec(`UPDATE office_mail_messages SET content = NULL WHERE id = $1
-			AND NOT EXISTS (SELECT 1 FROM office_mail_recipients WHERE message = $1 AND state = 'queued')`, d.id); err != nil {
+		if err := dropContent(tx, d.id); err != nil {
 			return err
 		}
 		if report != nil {

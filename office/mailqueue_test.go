@@ -328,6 +328,43 @@ func TestPoisonedMessage(t *testing.T) {
 	}
 }
 
+// TestDamagedMessage: a message that cannot be read back from the disk is named to the operator and put off; the others of the body go, and after three
+// days it has failed (OML-21).
+func TestDamagedMessage(t *testing.T) {
+	w := newMailWorld(t)
+	bad, err := w.send(olena, plainLetter, "bad@b.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.store.Update(t.Context(), func(tx office.Tx) error {
+		return tx.Exec1(`UPDATE office_mail_messages SET content = substr(content, 2) WHERE id = $1`, bad)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	w.now = w.now.Add(time.Second)
+	for _, to := range []string{"one@b.example", "two@b.example"} {
+		if _, err := w.send(olena, plainLetter, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, err := w.mail.Deliver(t.Context(), olena.Body, w.now); n != 2 || err == nil {
+		t.Errorf("%d %v, want the two others and an error", n, err)
+	}
+	if n, err := w.mail.Deliver(t.Context(), olena.Body, w.now); n != 0 || err != nil {
+		t.Errorf("at once again: %d %v", n, err)
+	}
+	w.now = w.now.Add(72 * time.Hour)
+	if n, err := w.mail.Deliver(t.Context(), olena.Body, w.now); n != 0 || err == nil {
+		t.Errorf("after three days: %d %v", n, err)
+	}
+	if q, err := w.mail.QueueState(t.Context(), olena.Body); err != nil || q.Waiting != 0 || q.Failed != 1 {
+		t.Errorf("%+v %v", q, err)
+	}
+	if n := w.count("SELECT count(*) FROM office_mail_messages WHERE content IS NOT NULL"); n != 0 {
+		t.Errorf("%d texts are kept", n)
+	}
+}
+
 func pemOf(c tls.Certificate) string {
 	return "-----BEGIN CERTIFICATE-----\n" + base64.StdEncoding.EncodeToString(c.Certificate[0]) + "\n-----END CERTIFICATE-----\n"
 }
