@@ -340,6 +340,25 @@ func TestPositionAtTheDate(t *testing.T) {
 	}
 }
 
+// TestLastDaysOfTheAuthority: in the last month of an authority its certificates go on being used: a new one could not last longer (OML-14).
+func TestLastDaysOfTheAuthority(t *testing.T) {
+	w := newMailWorld(t)
+	_, ca := w.certificates(olena)
+	w.now = ca.NotAfter.Add(-10 * 24 * time.Hour)
+	for range 3 {
+		if _, err := w.send(taras, strings.ReplaceAll(plainLetter, olena.Email, taras.Email)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := w.count("SELECT count(*) FROM office_mail_certificates WHERE seat = '99000011-18'"); n != 1 {
+		t.Errorf("%d certificates for three letters", n)
+	}
+	w.now = ca.NotAfter.Add(time.Second)
+	if _, err := w.send(olena, plainLetter); !errors.Is(err, office.MailNotSet) {
+		t.Errorf("after the authority: %v", err)
+	}
+}
+
 // TestRevocationList: whoever left, or was ended, is in the list; the suspended and the superseded are not (OML-15).
 func TestRevocationList(t *testing.T) {
 	w := newMailWorld(t)
@@ -594,6 +613,13 @@ func TestNotice(t *testing.T) {
 	}
 	if got := w.count("SELECT count(*) FROM office_mail_messages"); got != 4 {
 		t.Errorf("%d letters, want 4", got)
+	}
+	n.Key, n.To = "survey 3", []string{"ні@пошта.example", olena.Email}
+	if err := w.mail.Send(t.Context(), n, w.now); !errors.Is(err, office.MailAddress) {
+		t.Error(err)
+	}
+	if got := w.count("SELECT count(*) FROM office_mail_messages"); got != 5 {
+		t.Errorf("%d letters, want that to the one address that is right too", got)
 	}
 	for name, change := range map[string]func(*office.Notice){"body": func(n *office.Notice) { n.Body = "99000028" }, "address": func(n *office.Notice) { n.To = []string{"a@b\r\nBcc: x@y.z"} }} {
 		bad := n

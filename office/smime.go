@@ -228,10 +228,14 @@ func liveSigner(tx Tx, s mailSubject, at time.Time) (mailSigner, error) {
 		return mailSigner{}, MailDomain
 	}
 	out := mailSigner{authority: found[0].Certificate}
+	left := at.Add(certificateLeft)
+	if !left.Before(found[0].Certificate.NotAfter) { // a new one could not last longer either: that takes a new authority
+		left = at
+	}
 	var der, sealed []byte
 	if err := tx.Row(`SELECT id, certificate, key FROM office_mail_certificates
 		WHERE seat = $1 AND subject = $2 AND key IS NOT NULL AND ended IS NULL AND until > $3 ORDER BY id DESC`,
-		[]any{s.seat, s.digest(found[0].Number), at.Add(certificateLeft).UnixMilli()}, &out.row, &der, &sealed); err != nil {
+		[]any{s.seat, s.digest(found[0].Number), left.UnixMilli()}, &out.row, &der, &sealed); err != nil {
 		return mailSigner{}, err
 	}
 	if out.certificate, err = x509.ParseCertificate(der); err != nil {
