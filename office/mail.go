@@ -379,7 +379,7 @@ type Notice struct {
 
 // Mailer sends letters of the service. Mail is one.
 type Mailer interface {
-	// Send queues a notice. Errors: MailNotSet, MailAddress.
+	// Send queues a notice. Errors: MailNotSet; MailAddress when an address is wrong, the others have their letters then.
 	Send(ctx context.Context, n Notice, at time.Time) error
 }
 
@@ -393,10 +393,12 @@ func (m *Mail) Send(ctx context.Context, n Notice, at time.Time) error {
 	if err != nil {
 		return err
 	}
+	var wrong error
 	for _, to := range n.To {
 		address, ok := mailAddress(to)
-		if !ok {
-			return MailAddress
+		if !ok { // one address that the register has wrong leaves nobody else without a letter
+			wrong = MailAddress
+			continue
 		}
 		var h headerWriter
 		if err := errors.Join(h.add("From", mailboxWords(name, set.Sender)...), h.add("To", mailboxWords("", address)...), h.add("Subject", textWords(n.Subject)...),
@@ -421,7 +423,7 @@ func (m *Mail) Send(ctx context.Context, n Notice, at time.Time) error {
 			return err
 		}
 	}
-	return nil
+	return wrong
 }
 
 // queue signs a message and puts it into the queue in one transaction.

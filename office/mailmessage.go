@@ -165,6 +165,12 @@ func mailAddress(s string) (string, bool) {
 	return local + "@" + domain, isDomain(domain)
 }
 
+// IsMailAddress tells whether the gate can write to an address: ASCII, without quotes, comments and literals.
+func IsMailAddress(s string) bool {
+	_, ok := mailAddress(s)
+	return ok
+}
+
 // isDomain tells whether a name is a host name of LDH labels, lower case.
 func isDomain(s string) bool {
 	if s == "" || len(s) > 253 {

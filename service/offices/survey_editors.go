@@ -426,7 +426,7 @@ func (p *part) remind(ctx context.Context, s *office.Survey, at time.Time) (int,
 		if err != nil && !errors.Is(err, office.ErrNotFound) {
 			return 0, err
 		}
-		if status == office.StatusValid && m.Email != "" && !slices.Contains(to, m.Email) {
+		if status == office.StatusValid && office.IsMailAddress(m.Email) && !slices.Contains(to, m.Email) {
 			to = append(to, m.Email)
 		}
 	}
