@@ -678,6 +678,21 @@ func TestDAVQuery(t *testing.T) {
 	}
 }
 
+// TestDAVCostlyQuery: once a query has cost its share, whatever is left is answered.
+func TestDAVCostlyQuery(t *testing.T) {
+	w := davTest(t)
+	for i := range 30 {
+		uid := fmt.Sprint("a", i)
+		w.mustPut(dayPath+uid+".ics", strings.Replace(event(uid, "Ніколи", "19000101T080000Z"), "DURATION", "RRULE:FREQ=YEARLY;BYWEEKNO=1;BYYEARDAY=200\r\nDURATION", 1))
+	}
+	filter := `<c:comp-filter name="VEVENT"><c:time-range start="19010101T000000Z"/></c:comp-filter>`
+	a := w.multistatus(w.do("REPORT", dayPath, `<c:calendar-query xmlns:d="DAV:" xmlns:c="urn:ietf:params:xml:ns:caldav"><d:prop><d:getetag/></d:prop><c:filter><c:comp-filter name="VCALENDAR">`+
+		filter+`</c:comp-filter></c:filter></c:calendar-query>`, "Depth", "1"))
+	if n := len(a.Responses); n == 0 || n == 30 {
+		t.Errorf("%d objects, want some that were decided and the rest", n)
+	}
+}
+
 // TestDAVCards: which cards an addressbook-query finds; both cases of letters are one.
 func TestDAVCards(t *testing.T) {
 	w := davTest(t)

@@ -146,28 +146,39 @@ func parseRange(n *xmlNode) (from, until time.Time, err error) {
 	return from, until, nil
 }
 
-// matches tells whether a calendar object is one of those asked for. What cannot be decided is: a client reads one object too many.
-func (f davFilter) matches(data []byte) bool {
+// matches tells whether a calendar object is one of those asked for. What cannot be decided is, and so is everything once the
+// query has cost its share: a client reads one object too many.
+func (f davFilter) matches(data []byte, all *work) bool {
+	if all.spent() {
+		return true
+	}
 	c, err := parseICal(data, asStored)
 	if err != nil || c.name != f.name {
 		return err != nil
 	}
-	return f.inside(c, data, 0)
+	return f.inside(c, data, all, 0) || all.spent()
 }
 
 // inside matches a filter's conditions on one component.
-func (f davFilter) inside(c *icalComp, data []byte, depth int) bool {
-	if f.ranged && depth == 1 { // the parts of a recurring object count together; alarms are not computed
-		if ok, err := Overlaps(data, f.from, f.until); err == nil && !ok {
-			return false
-		}
-	}
+func (f davFilter) inside(c *icalComp, data []byte, all *work, depth int) bool {
 	for _, p := range f.props {
-		if !p.matches(c.lines(p.name)) {
+		all.take(1 + len(c.nodes)/16)
+		if !p.matches(c.lines(p.name), all) {
 			return false
 		}
 	}
 	for _, k := range f.comps {
+		all.take(1 + len(c.nodes)/16)
+		if k.ranged && !k.absent && depth == 0 { // the parts of a recurring object count together; alarms are not computed
+			all.take(len(data) / 256)
+			ok := true
+			if o, err := readObject(data, "", asStored); err == nil {
+				all.within(o, func() { ok = o.overlaps(k.from, k.until) })
+			}
+			if !ok {
+				return false
+			}
+		}
 		found := c.comps(k.name)
 		if k.absent {
 			if len(found) > 0 {
@@ -177,7 +188,7 @@ func (f davFilter) inside(c *icalComp, data []byte, depth int) bool {
 		}
 		some := false
 		for _, in := range found {
-			if some = k.inside(in, data, depth+1); some {
+			if some = k.inside(in, data, all, depth+1); some {
 				break
 			}
 		}
@@ -188,11 +199,12 @@ func (f davFilter) inside(c *icalComp, data []byte, depth int) bool {
 	return true
 }
 
-func (f davPropFilter) matches(lines []*icalLine) bool {
+func (f davPropFilter) matches(lines []*icalLine, all *work) bool {
 	if f.absent {
 		return len(lines) == 0
 	}
 	for _, l := range lines {
+		all.take(1 + len(l.value)/64 + len(f.params))
 		if f.match != nil && !f.match.matches(unescapeText(l.value)) {
 			continue
 		}

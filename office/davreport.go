@@ -211,13 +211,14 @@ func (q *davRequest) query(n davNode, root *xmlNode) error {
 	if err != nil {
 		return err
 	}
+	all := work{left: maxViewWork}
 	return q.multistatus(func(out *bufio.Writer) error {
 		for _, it := range items {
 			data, err := it.data()
 			if err != nil {
 				return err
 			}
-			if !filter.matches(data) {
+			if !filter.matches(data, &all) {
 				continue
 			}
 			it.data = func() ([]byte, error) { return data, nil }

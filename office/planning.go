@@ -292,6 +292,11 @@ func checkName(name string) error {
 func (p *Planner) Put(ctx context.Context, seat Seat, c Collection, name string, data []byte, cond PutCondition, at time.Time) (Object, error) {
 	o, err := readObject(data, c.Component(), asWritten)
 	if err == nil {
+		if o.span(); o.work.spent() { // before the transaction, which computes it again
+			err = errTooMuchWork
+		}
+	}
+	if err == nil {
 		err = checkName(name)
 	}
 	if err != nil {

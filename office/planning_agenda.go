@@ -27,7 +27,8 @@ type Event struct {
 }
 
 // Agenda are the events of a seat that have a moment of [from, to), in order, recurrence expanded. viewer is who looks: in a
-// colleague's calendar private events say no more than when. more tells that there were more than 2,000.
+// colleague's calendar private events say no more than when. more tells that there were more than 2,000, or more than could be
+// computed.
 func (p *Planner) Agenda(ctx context.Context, viewer, seat Seat, from, to time.Time) (events []Event, more bool, err error) {
 	err = p.store.View(ctx, func(tx Tx) error {
 		rows, err := p.rows(tx, "seat = $1 AND collection = 'day' AND gone = 0 AND starts < $2 AND (ends IS NULL OR ends >= $3) ORDER BY starts, id",
@@ -35,30 +36,39 @@ func (p *Planner) Agenda(ctx context.Context, viewer, seat Seat, from, to time.T
 		if err != nil {
 			return err
 		}
+		all := work{left: maxViewWork}
 		for _, r := range rows {
+			if all.spent() {
+				more = true
+				break
+			}
 			o, err := readObject(r.data, "VEVENT", asStored)
 			if err != nil {
 				return err
 			}
-			more = o.between(from, to, func(at occurrence) bool {
-				if at.c.status == "CANCELLED" {
+			private := o.private()
+			each := func() bool {
+				return o.between(from, to, func(at occurrence) bool {
+					if at.c.status == "CANCELLED" {
+						return true
+					}
+					if len(events) == maxInstances {
+						more = true
+						return false
+					}
+					e := Event{Seat: seat, Start: at.start, End: at.end, AllDay: at.date, Private: private, Tentative: at.c.status == "TENTATIVE",
+						Recurring: len(o.items) > 1 || o.main().rule != nil || len(o.main().more) > 0 || o.whole() == nil}
+					if viewer == seat {
+						e.Name, e.ETag = r.name, r.etag
+					}
+					if viewer == seat || !e.Private {
+						e.Summary, e.Location, e.Description = at.c.c.text("SUMMARY"), at.c.c.text("LOCATION"), at.c.c.text("DESCRIPTION")
+					}
+					events = append(events, e)
 					return true
-				}
-				if len(events) == maxInstances {
-					more = true
-					return false
-				}
-				e := Event{Seat: seat, Start: at.start, End: at.end, AllDay: at.date, Private: o.private(), Tentative: at.c.status == "TENTATIVE",
-					Recurring: len(o.items) > 1 || o.main().rule != nil || len(o.main().more) > 0 || o.whole() == nil}
-				if viewer == seat {
-					e.Name, e.ETag = r.name, r.etag
-				}
-				if viewer == seat || !e.Private {
-					e.Summary, e.Location, e.Description = at.c.c.text("SUMMARY"), at.c.c.text("LOCATION"), at.c.c.text("DESCRIPTION")
-				}
-				events = append(events, e)
-				return true
-			}) || more
+				})
+			}
+			all.within(o, func() { more = each() || more })
 		}
 		return nil
 	})

@@ -85,6 +85,8 @@ func TestCalendarObjectRefused(t *testing.T) {
 		"ends otherwise":           {vevent("a", at, "DTEND;VALUE=DATE:20261121"), "valid-calendar-data"},
 		"ends twice":               {vevent("a", at, "DTEND:20261120T110000Z", "DURATION:PT1H"), "valid-calendar-data"},
 		"lasts less than nothing":  {vevent("a", at, "DURATION:-PT1H"), "valid-calendar-data"},
+		"lasts longer than int64":  {vevent("a", at, "DURATION:PT5124096H"), "valid-calendar-data"},
+		"lasts too many seconds":   {vevent("a", at, "DURATION:PT315619201S"), "valid-calendar-data"},
 		"lasts for ever":           {vevent("a", at, "DURATION:P99999999D"), "valid-calendar-data"},
 		"an unknown zone":          {vevent("a", "DTSTART;TZID=Nowhere:20261120T100000"), "valid-calendar-object-resource"},
 		"the host's zone":          {vevent("a", "DTSTART;TZID=Local:20261120T100000"), "valid-calendar-object-resource"},
@@ -350,6 +352,52 @@ func TestRulesAgainstAnother(t *testing.T) {
 	}
 	if tried < n/3 {
 		t.Errorf("only %d rules were compared", tried)
+	}
+}
+
+// bomb is a zone of 50 observances whose rules take every day of the year to decide.
+func bomb() []string {
+	lines := []string{"BEGIN:VTIMEZONE", "TZID:Own"}
+	for i := range 50 {
+		lines = append(lines, "BEGIN:STANDARD", fmt.Sprintf("DTSTART:19700101T0000%02d", i), "TZOFFSETFROM:+0200", "TZOFFSETTO:+0300", "RRULE:FREQ=YEARLY;BYDAY=1MO,-1SU", "END:STANDARD")
+	}
+	return append(lines, "END:VTIMEZONE")
+}
+
+// OPL-26: zones that take long to compute are refused; rules that never match cost a view what a view may cost, and no more.
+func TestCostlyCalendars(t *testing.T) {
+	p, ctx := planner(t), context.Background()
+	lines := append(bomb(), "BEGIN:VEVENT", "UID:a", "DTSTAMP:20261120T080000Z", "DTSTART;TZID=Own:19700101T000000")
+	for i := range 1000 {
+		lines = append(lines, fmt.Sprintf("RDATE;TZID=Own:%d0101T000000", 1900+i%300))
+	}
+	if _, err := p.Put(ctx, boss.Seat, office.Day, "a.ics", ics(append(lines, "END:VEVENT")...), office.PutCondition{}, began); condition(err) != "max-instances" {
+		t.Errorf("a zone that takes long: %v", err)
+	}
+	lines = bomb()
+	for i := range 300 {
+		lines = append(lines, "BEGIN:VEVENT", "UID:a", "DTSTAMP:20261120T080000Z", fmt.Sprintf("RECURRENCE-ID;TZID=Own:%d0101T000000", 1900+i), fmt.Sprintf("DTSTART;TZID=Own:%d0101T000000", 1900+i),
+			fmt.Sprintf("DTEND;TZID=Own:%d0101T000000", 1900+i), "END:VEVENT")
+	}
+	if _, err := p.Put(ctx, boss.Seat, office.Day, "a.ics", ics(lines...), office.PutCondition{}, began); condition(err) != "max-instances" {
+		t.Errorf("instances in it: %v", err)
+	}
+	// Rules that are never true since 1900, and one that is.
+	for i := range 100 {
+		name := fmt.Sprintf("%d.ics", i)
+		if _, err := p.Put(ctx, boss.Seat, office.Day, name, vevent(name, "DTSTART:19000101T000000Z", "RRULE:FREQ=DAILY;COUNT=10000;BYMONTH=2;BYMONTHDAY=30"), office.PutCondition{}, began); err != nil {
+			t.Fatal(err)
+		}
+	}
+	from, to := office.DayBounds(2026, 11, 20)
+	if events, more, err := p.Agenda(ctx, boss.Seat, boss.Seat, from, to); err != nil || !more || len(events) != 0 {
+		t.Errorf("%d events, more %v, %v", len(events), more, err)
+	}
+	if _, err := p.Put(ctx, worker.Seat, office.Day, "a.ics", vevent("a", "DTSTART:19000101T100000Z", "RRULE:FREQ=DAILY;BYHOUR=10"), office.PutCondition{}, began); err != nil {
+		t.Fatal(err)
+	}
+	if events, more, err := p.Agenda(ctx, worker.Seat, worker.Seat, from, to); err != nil || more || len(events) != 1 {
+		t.Errorf("%d events, more %v, %v", len(events), more, err)
 	}
 }
 

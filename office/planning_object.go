@@ -32,6 +32,7 @@ type calendarObject struct {
 	uid   string
 	zones zones
 	items []*component // the whole first, where there is one
+	work  *work
 }
 
 // whole is the component that is not an instance that differs; nil when the object has only such.
@@ -132,13 +133,13 @@ func readObject(data []byte, kind string, most icalBounds) (*calendarObject, err
 	if s := root.first("CALSCALE"); s != nil && !strings.EqualFold(s.value, "GREGORIAN") {
 		return nil, &CalendarError{Condition: "supported-calendar-data", Detail: "want CALSCALE:GREGORIAN"}
 	}
-	o := &calendarObject{root: root, zones: zones{}}
+	o := &calendarObject{root: root, zones: zones{}, work: &work{left: maxWork}}
 	for _, z := range root.comps("VTIMEZONE") {
 		id := z.first("TZID").value
 		if _, ok := o.zones[id]; ok {
 			return nil, notValid("want one VTIMEZONE of a name")
 		}
-		if o.zones[id], err = readZone(z); err != nil {
+		if o.zones[id], err = readZone(z, o.work); err != nil {
 			return nil, err
 		}
 	}
@@ -152,7 +153,7 @@ func readObject(data []byte, kind string, most icalBounds) (*calendarObject, err
 		if n.comp.name != o.kind {
 			return nil, notObject("want components of one kind")
 		}
-		c, err := readComponent(n.comp, o.zones)
+		c, err := readComponent(n.comp, o.zones, o.work)
 		if err != nil {
 			return nil, err
 		}
@@ -191,8 +192,13 @@ func readObject(data []byte, kind string, most icalBounds) (*calendarObject, err
 			}
 		}
 	}
+	if o.work.left < maxWork-maxReadWork {
+		return nil, errTooMuchWork
+	}
 	return o, nil
 }
+
+var errTooMuchWork = &CalendarError{Condition: "max-instances", Detail: "want zones and rules that take less to compute"}
 
 func bool2int(b bool) int {
 	if b {
@@ -202,8 +208,8 @@ func bool2int(b bool) int {
 }
 
 // readZone reads a VTIMEZONE.
-func readZone(z *icalComp) (clock, error) {
-	var own ownClock
+func readZone(z *icalComp, w *work) (clock, error) {
+	own := ownClock{work: w}
 	for _, n := range z.nodes {
 		if n.comp == nil {
 			continue
@@ -214,7 +220,7 @@ func readZone(z *icalComp) (clock, error) {
 		if err != nil || s.date || s.utc {
 			return nil, notValid("VTIMEZONE: want DTSTART as local time")
 		}
-		o := observance{start: s.wall}
+		o := observance{start: s.wall, years: map[int][]time.Time{}}
 		if o.from, err = parseOffset(c.first("TZOFFSETFROM").value); err != nil {
 			return nil, err
 		}
@@ -222,7 +228,7 @@ func readZone(z *icalComp) (clock, error) {
 			return nil, err
 		}
 		if l := c.first("RRULE"); l != nil {
-			if o.rule, err = parseRule(l); err != nil {
+			if o.rule, err = parseRule(l, w); err != nil {
 				return nil, err
 			}
 			if o.rule.freq != yearly || o.rule.interval != 1 || o.rule.count > 0 {
@@ -281,7 +287,7 @@ var statuses = map[string][]string{
 }
 
 // readComponent reads the times, rules and state of one component.
-func readComponent(c *icalComp, z zones) (*component, error) {
+func readComponent(c *icalComp, z zones, w *work) (*component, error) {
 	out := &component{c: c, percent: -1}
 	var err error
 	one := func(name string, into *stamp, is *bool) {
@@ -334,7 +340,7 @@ func readComponent(c *icalComp, z zones) (*component, error) {
 		if !out.started && !out.ended {
 			return nil, notValid("RRULE: want DTSTART")
 		}
-		if out.rule, err = parseRule(l); err != nil {
+		if out.rule, err = parseRule(l, w); err != nil {
 			return nil, err
 		}
 		if u := &out.rule.until; out.rule.bounded && u.utc {
@@ -428,7 +434,7 @@ func overlaps(start, end, from, to time.Time) bool {
 }
 
 // between calls f for the instances of the object that overlap [from, to), until f answers false. more tells that there were
-// more than maxInstances of them.
+// more than maxInstances of them, or more than could be computed.
 func (o *calendarObject) between(from, to time.Time, f func(occurrence) bool) (more bool) {
 	emit := func(c *component, s stamp) bool {
 		start, end := s.moment(), c.endOf(s)
@@ -465,6 +471,10 @@ func (o *calendarObject) between(from, to time.Time, f func(occurrence) bool) (m
 	seen := map[time.Time]bool{}
 	instance := func(s stamp) bool {
 		m := s.moment()
+		if o.work.take(1 + len(following)); o.work.spent() {
+			more = true
+			return false
+		}
 		if seen[m] || gone[m] || differ[m] {
 			return true
 		}
@@ -507,7 +517,7 @@ func (o *calendarObject) between(from, to time.Time, f func(occurrence) bool) (m
 		early = max(early, c.instance.moment().Sub(c.start.moment())+48*time.Hour)
 	}
 	w.rule.between(first.wall, from.UTC().Add(-length-48*time.Hour), to.UTC().Add(early), func(t time.Time) bool { return instance(first.at(t)) })
-	return more
+	return more || o.work.spent()
 }
 
 // span is between which moments the object has instances; always: without end.
@@ -549,6 +559,10 @@ func Overlaps(data []byte, from, to time.Time) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	return o.overlaps(from, to), nil
+}
+
+func (o *calendarObject) overlaps(from, to time.Time) bool {
 	if from.IsZero() {
 		from = time.Date(minYear, 1, 1, 0, 0, 0, 0, time.UTC)
 	}
@@ -556,12 +570,12 @@ func Overlaps(data []byte, from, to time.Time) (bool, error) {
 		to = time.Date(maxYear+1, 1, 1, 0, 0, 0, 0, time.UTC)
 	}
 	if o.kind == "VTODO" && !o.main().timed() {
-		return true, nil
+		return true
 	}
 	found := false
-	o.between(from, to, func(occurrence) bool {
+	more := o.between(from, to, func(occurrence) bool {
 		found = true
 		return false
 	})
-	return found, nil
+	return found || more
 }

@@ -27,8 +27,28 @@ const (
 	maxPerDay    = 24     // instances of one rule in a day
 	maxCount     = 10_000 // COUNT
 	maxInterval  = 1000
-	maxInstances = 2000 // of one object in one view
+	maxInstances = 2000      // of one object in one view
+	maxReadWork  = 50_000    // to read one object
+	maxWork      = 500_000   // of one object in one view
+	maxViewWork  = 2_000_000 // of one view of a collection, or one query
 )
+
+// work is what may still be computed of recurrence and zones, in days that a rule looks at: what somebody writes, or asks for,
+// costs so much and no more. It is spent when it is below zero; what is computed then counts for nothing.
+type work struct{ left int }
+
+func (w *work) take(n int) { w.left -= n }
+
+func (w *work) spent() bool { return w.left < 0 }
+
+// within runs f over an object, whose own work is spent together with that of a view.
+func (w *work) within(o *calendarObject, f func()) {
+	w.take(maxWork - o.work.left) // what reading it cost
+	had := min(o.work.left, w.left)
+	o.work.left = had
+	f()
+	w.take(had - o.work.left)
+}
 
 // clock turns wall time into moments: a zone of the time zone database, or a VTIMEZONE of the object.
 type clock interface {
@@ -67,10 +87,14 @@ type observance struct {
 	from, to time.Duration
 	rule     *rule
 	dates    []time.Time
+	years    map[int][]time.Time // when the rule begins it in a year, in order
 }
 
 // ownClock is a VTIMEZONE whose name the database does not know.
-type ownClock struct{ all []observance }
+type ownClock struct {
+	all  []observance
+	work *work
+}
 
 // onset is when, by the wall of its own offset before, an observance last began at or before a wall time.
 func (o observance) onset(wall time.Time) (time.Time, bool) {
@@ -85,14 +109,32 @@ func (o observance) onset(wall time.Time) (time.Time, bool) {
 	}
 	if o.rule != nil {
 		// Yearly rules only: what began last lies within two years.
-		o.rule.between(o.start, wall.AddDate(-2, 0, 0), wall.Add(time.Second), func(t time.Time) bool {
-			if !t.After(wall) && t.After(last) {
-				last = t
+		for year := wall.Year(); year >= wall.Year()-2; year-- {
+			list := o.inYear(year)
+			for i := len(list) - 1; i >= 0; i-- {
+				if t := list[i]; !t.After(wall) {
+					if t.After(last) {
+						last = t
+					}
+					return last, true
+				}
 			}
-			return true
-		})
+		}
 	}
 	return last, true
+}
+
+func (o observance) inYear(year int) []time.Time {
+	list, ok := o.years[year]
+	if !ok {
+		from := time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC)
+		o.rule.between(o.start, from, from.AddDate(1, 0, 0), func(t time.Time) bool {
+			list = append(list, t)
+			return true
+		})
+		o.years[year] = list
+	}
+	return list
 }
 
 // offset is the offset at a wall time that is counted by the offset before each change.
@@ -100,6 +142,7 @@ func (z ownClock) offset(wall time.Time) time.Duration {
 	var last time.Time
 	var off time.Duration
 	found := false
+	z.work.take(len(z.all))
 	for _, o := range z.all {
 		if t, ok := o.onset(wall); ok && (!found || t.After(last)) {
 			last, off, found = t, o.to, true
@@ -265,12 +308,12 @@ func parseDuration(l *icalLine) (duration, error) {
 			}
 		}
 		n := strings.IndexFunc(s, func(r rune) bool { return r < '0' || r > '9' })
-		if n < 1 || n > 8 {
+		if n < 1 || n > 9 {
 			return duration{}, bad
 		}
 		v, err := strconv.Atoi(s[:n])
-		if err != nil {
-			return duration{}, bad
+		if err != nil || v > 3653*24*3600 || v > 3653*24*60 && s[n] != 'S' || v > 3653*24 && s[n] != 'S' && s[n] != 'M' {
+			return duration{}, bad // hours beyond that do not fit a time.Duration
 		}
 		rank := 0
 		switch unit := s[n]; {
@@ -322,13 +365,14 @@ type rule struct {
 	bySecond, byMinute, byHour, byMonthDay, byYearDay []int
 	byWeekNo, byMonth, bySetPos                       []int
 	byDay                                             []weekdayNth
+	work                                              *work
 }
 
 var weekdays = map[string]time.Weekday{"MO": time.Monday, "TU": time.Tuesday, "WE": time.Wednesday, "TH": time.Thursday, "FR": time.Friday, "SA": time.Saturday, "SU": time.Sunday}
 
 // parseRule reads an RRULE. Error: *CalendarError; max-instances when it would make too many.
-func parseRule(l *icalLine) (*rule, error) {
-	r := &rule{interval: 1, weekStart: time.Monday}
+func parseRule(l *icalLine, w *work) (*rule, error) {
+	r := &rule{interval: 1, weekStart: time.Monday, work: w}
 	seen := map[string]bool{}
 	for _, part := range strings.Split(strings.TrimSuffix(l.value, ";"), ";") {
 		name, value, _ := strings.Cut(part, "=")
@@ -480,7 +524,7 @@ func (r *rule) between(start, from, to time.Time, f func(time.Time) bool) {
 	if r.count == 0 {
 		period = r.skip(period, from)
 	}
-	for period.Before(to) {
+	for period.Before(to) && !r.work.spent() {
 		var found []time.Time
 		next, days := r.days(period, start)
 		for _, d := range days {
@@ -489,6 +533,7 @@ func (r *rule) between(start, from, to time.Time, f func(time.Time) bool) {
 			}
 		}
 		if len(r.bySetPos) > 0 {
+			r.work.take(len(found) * len(r.bySetPos) / 16)
 			found = r.positions(found)
 		}
 		for _, t := range found {
@@ -563,6 +608,11 @@ func (r *rule) days(period, start time.Time) (next time.Time, days []time.Time) 
 	case yearly:
 		next, length = period.AddDate(r.interval, 0, 0), period.AddDate(1, 0, -1).YearDay()
 	}
+	full := length // days of other months are told apart by their month
+	if r.freq == yearly && len(r.byMonth) > 0 {
+		full = 31 * len(r.byMonth)
+	}
+	r.work.take(length/8 + full*(1+(len(r.byMonthDay)+len(r.byYearDay)+len(r.byDay)+8*len(r.byWeekNo))/16))
 	for i := range length {
 		if d := period.AddDate(0, 0, i); r.takes(d, start) {
 			days = append(days, d)
