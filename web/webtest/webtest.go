@@ -149,6 +149,21 @@ func (p *Page) Do(what string, steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
+// reach does what begins with finding an element. Between finding and doing a page that is being built may put another document in
+// place, whose nodes have other ids; nothing has happened then, so it is done again.
+func (p *Page) reach(what string, step chromedp.Action[chromedp.Void]) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, Term)
+	defer cancel()
+	err := chromedp.Do(ctx, step)
+	for err != nil && strings.Contains(err.Error(), "Could not find node with given id") && ctx.Err() == nil {
+		err = chromedp.Do(ctx, step)
+	}
+	if err != nil {
+		p.t.Fatalf("%s: %v\n%s", what, err, p.state())
+	}
+}
+
 // state is what a person would see when something fails.
 func (p *Page) state() string {
 	ctx, cancel := context.WithTimeout(p.ctx, 3*time.Second)
@@ -176,14 +191,14 @@ func (p *Page) Reload() { p.t.Helper(); p.Do("reload", chromedp.Reload()) }
 func (p *Page) Click(css string) {
 	p.t.Helper()
 	p.Wait("visible "+css, visible(css))
-	p.Do("click "+css, chromedp.Click(chromedp.CSS(css)))
+	p.reach("click "+css, chromedp.Click(chromedp.CSS(css)))
 }
 
 // Type types a text into an element after what stands there.
 func (p *Page) Type(css, text string) {
 	p.t.Helper()
 	p.Wait("visible "+css, visible(css))
-	p.Do("type into "+css, chromedp.SendKeys(chromedp.CSS(css), text))
+	p.reach("type into "+css, chromedp.SendKeys(chromedp.CSS(css), text))
 }
 
 // Set replaces the value of a field, as a person who selects all and types.
@@ -191,7 +206,7 @@ func (p *Page) Set(css, text string) {
 	p.t.Helper()
 	p.Wait("visible "+css, visible(css))
 	Eval[bool](p, fmt.Sprintf(`(e => { e.focus(); e.value = ""; e.dispatchEvent(new Event("input", {bubbles: true})); return true; })(document.querySelector(%s))`, quoted(css)))
-	p.Do("set "+css, chromedp.SendKeys(chromedp.CSS(css), text))
+	p.reach("set "+css, chromedp.SendKeys(chromedp.CSS(css), text))
 }
 
 // Keys sends keys to whatever has the focus, as a hand scanner does (chromedp/kb has the names of special keys).
