@@ -251,6 +251,14 @@ func (a *AppPasswords) Wrong(ctx context.Context, name string, at time.Time) err
 	})
 }
 
+// WrongOf is Wrong for a user name that goes with every password of a seat.
+func (a *AppPasswords) WrongOf(ctx context.Context, seat Seat, at time.Time) error {
+	return a.store.Update(ctx, func(tx Tx) error {
+		_, err := tx.Exec("UPDATE office_passwords SET wrong = min(wrong + 1, 1000000), tried = $3 WHERE body = $1 AND post = $2 AND ended = 0", seat.Body, seat.Post, day(at))
+		return err
+	})
+}
+
 // End ends one password of a seat. Error: ErrAppPassword when it is none in use of that seat.
 func (a *AppPasswords) End(ctx context.Context, seat Seat, id int64, why AppEnd, at time.Time) error {
 	return a.store.Update(ctx, func(tx Tx) error {

@@ -507,6 +507,27 @@ func (d *Directory) ByUID(ctx context.Context, uid string) (Entry, error) {
 	return d.find(ctx, func() *seatState { return d.uids[uid] })
 }
 
+// WithEmail are the seats whose work e-mail address is this one now, in whatever case: most often one, more where colleagues share
+// an address.
+func (d *Directory) WithEmail(ctx context.Context, email string) ([]Seat, error) {
+	if err := d.refresh(ctx); err != nil {
+		return nil, err
+	}
+	email = strings.ToLower(clean(email, 254))
+	if email == "" {
+		return nil, nil
+	}
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	var out []Seat
+	for seat, s := range d.seats {
+		if v, ok := s.open(); ok && v.email == email {
+			out = append(out, seat)
+		}
+	}
+	return out, nil
+}
+
 func (d *Directory) find(ctx context.Context, which func() *seatState) (Entry, error) {
 	if err := d.refresh(ctx); err != nil {
 		return Entry{}, err

@@ -134,10 +134,31 @@ func (p *part) wrongApp(ctx context.Context, user string, at time.Time, cause er
 	if p.appTries.wrong(sourceOf(ctx), at) {
 		return AppTries.Because(cause)
 	}
-	if err := p.passwords.Wrong(ctx, user, at); err != nil {
+	if err := p.countWrong(ctx, user, at); err != nil {
 		return err
 	}
 	return WrongAppPassword.Because(cause)
+}
+
+// countWrong counts a wrong try for those whose user name it was: that of one password, or of all of a post.
+func (p *part) countWrong(ctx context.Context, user string, at time.Time) error {
+	var seats []office.Seat
+	if strings.Contains(user, "@") {
+		var err error
+		if seats, err = p.directory.WithEmail(ctx, user); err != nil {
+			return err
+		}
+	} else if seat, err := office.ParseSeat(user); err == nil {
+		seats = []office.Seat{seat}
+	} else {
+		return p.passwords.Wrong(ctx, user, at)
+	}
+	for _, seat := range seats {
+		if err := p.passwords.WrongOf(ctx, seat, at); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // basic is the authenticator of programs on the addresses of address books and calendars: HTTP Basic (RFC 7617).

@@ -2,6 +2,7 @@ package offices
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -24,7 +25,7 @@ func appWorld(t *testing.T) (*servicetest.World, *part) {
 	t.Helper()
 	w := servicetest.New(t)
 	p := &part{s: w.Server, c: Config{Store: w.Server.Store.Office(), Ballots: w.Ballots.Office()}}
-	if err := p.mountAccess(); err != nil {
+	if err := errors.Join(p.mountAccess(), p.mountDirectory()); err != nil {
 		t.Fatal(err)
 	}
 	w.Server.Page("GET /dav/whoami", programs, func(rw http.ResponseWriter, r *http.Request) error {
@@ -323,6 +324,23 @@ func TestAppTries(t *testing.T) {
 	}
 	if strings.Contains(w.Logs.String(), secret) || strings.Contains(w.Logs.String(), v.Name) {
 		t.Error("the log names a password")
+	}
+	// Under the user names that people are given: the work e-mail address, and the post.
+	h := w.Ministry.Holders["issued"]
+	change(t, h, func(v *issuer.PostRow) { v.Record.WorkEmail = "zrazok@example.gov.ua" })
+	if err := p.fillBody(t.Context(), h.Body.Body, w.Now()); err != nil {
+		t.Fatal(err)
+	}
+	for _, user := range []string{"Zrazok@example.gov.ua", seatOf(h).String(), "nobody@example.gov.ua", "99000011-999", "99000011-0", "@", "zrazok@example.gov.u"} {
+		if status, _, _ := askProgram(w, user, "00000000000000000000"); status != 401 {
+			t.Errorf("%s: %d", user, status)
+		}
+	}
+	if list, err = p.passwords.List(t.Context(), seatOf(h)); err != nil || list[0].Wrong != appTries+3 {
+		t.Errorf("%v, wrong tries %d, want %d: those by e-mail and by post count too", err, list[0].Wrong, appTries+3)
+	}
+	if strings.Contains(w.Logs.String(), "zrazok@") {
+		t.Error("the log names a user")
 	}
 	var tries triesBySource
 	at := time.Unix(0, 0)
