@@ -16,8 +16,9 @@ import (
 
 // Bounds of one sender, so that a stolen password does little harm.
 const (
-	maxMailPerHour = 300   // recipients of one post in an hour
-	maxMailPerDay  = 2_000 // and in a day
+	maxMailPerHour = 300       // recipients of one post in an hour
+	maxMailPerDay  = 2_000     // and in a day
+	maxMailWaiting = 512 << 20 // bytes of letters of one post that wait
 )
 
 // MailRefusal is why the gate refuses: one name, one cause, one next step.
@@ -452,7 +453,7 @@ func (m *Mail) queue(ctx context.Context, out mailDraft, s mailSubject, to []str
 			return MailBusy
 		}
 		if s.seat != s.body {
-			if err := withinMailLimits(tx, s.seat, len(to), at); err != nil {
+			if err := withinMailLimits(tx, s.seat, len(to), len(content), at); err != nil {
 				return err
 			}
 		}
@@ -475,8 +476,8 @@ func (m *Mail) signerOf(ctx context.Context, s mailSubject, at time.Time) (out m
 	return out, err
 }
 
-// withinMailLimits counts what a post has sent. Error: MailTooMany.
-func withinMailLimits(tx Tx, seat string, more int, at time.Time) error {
+// withinMailLimits counts what a post has sent, and what of it takes room on the disk. Error: MailTooMany.
+func withinMailLimits(tx Tx, seat string, more, size int, at time.Time) error {
 	for _, l := range []struct {
 		within time.Duration
 		most   int
@@ -489,6 +490,13 @@ func withinMailLimits(tx Tx, seat string, more int, at time.Time) error {
 		if n+more > l.most {
 			return MailTooMany
 		}
+	}
+	var waiting int64
+	if err := tx.Row(`SELECT coalesce(sum(size), 0) FROM office_mail_messages WHERE seat = $1 AND content IS NOT NULL`, []any{seat}, &waiting); err != nil {
+		return err
+	}
+	if waiting+int64(size) > maxMailWaiting {
+		return MailTooMany.because("512 MiB of your letters wait for the server already")
 	}
 	return nil
 }

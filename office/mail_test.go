@@ -496,6 +496,20 @@ func TestSubmitLimits(t *testing.T) {
 		t.Errorf("another sender: %v", err)
 	}
 	w.now = w.now.Add(time.Hour + time.Minute)
+	// What waits takes room on the disk: 512 MiB of one post.
+	size := func(n int64) {
+		if err := w.store.Update(t.Context(), func(tx office.Tx) error {
+			_, err := tx.Exec(`UPDATE office_mail_messages SET size = $1 WHERE seat = $2`, n, olena.Seat.String())
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	size(512 << 20 / 3)
+	if _, err := w.send(olena, plainLetter); !errors.Is(err, office.MailTooMany) {
+		t.Errorf("more waiting than there is room for: %v", err)
+	}
+	size(1000)
 	if _, err := w.send(olena, plainLetter, "a@b.example", "A@B.example"); err != nil {
 		t.Error(err)
 	}

@@ -24,10 +24,12 @@ const (
 	gatePerSource   = 16                     // of one IPv4 address or IPv6 /64
 	gateTries       = 3                      // of a password on one connection
 	gateMemory      = 256 << 20              // bytes of messages that are being read, of all connections together
+	gateSender      = 2 * MaxMessage         // and of one post, so that nobody fills all of it
 	gateSigners     = 2                      // messages made and signed at once
 	gateIdle        = 60 * time.Second       // between commands
 	gateData        = 5 * time.Minute        // for a message to come
-	gateWhole       = 30 * time.Minute       // of a connection, whatever happens
+	gateLogin       = 2 * time.Minute        // to log in
+	gateWhole       = 30 * time.Minute       // of a connection after that, whatever happens
 	gateAnswer      = 200 * time.Millisecond // for the answer to a message to go out before a stop
 	gateLine        = 2048                   // bytes of a line
 )
@@ -63,9 +65,10 @@ type Gate struct {
 	server *smtp.Server
 	config *tls.Config
 
-	memory  atomic.Int64
 	signing chan struct{}
 	mu      sync.Mutex
+	memory  int64                // bytes of messages that are being read
+	held    map[Seat]int64       // of them by sender
 	from    map[netip.Prefix]int // connections by source
 	open    map[*gateConn]bool
 }
@@ -75,7 +78,7 @@ func NewGate(c GateConfig) (*Gate, error) {
 	if c.TLS == nil || c.Domain == "" {
 		return nil, errors.New("office: mail: the gate wants a name and a certificate")
 	}
-	g := &Gate{config: c.TLS, signing: make(chan struct{}, gateSigners), from: map[netip.Prefix]int{}, open: map[*gateConn]bool{}}
+	g := &Gate{config: c.TLS, signing: make(chan struct{}, gateSigners), held: map[Seat]int64{}, from: map[netip.Prefix]int{}, open: map[*gateConn]bool{}}
 	s := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
 		return &gateSession{gate: g, conn: c, source: addrOf(c.Conn().RemoteAddr())}, nil
 	}))
@@ -173,7 +176,7 @@ func (l *gateListener) Accept() (net.Conn, error) {
 					delete(g.from, source)
 				}
 			})
-			conn.end = time.AfterFunc(gateWhole, func() { conn.Close() })
+			conn.end = time.AfterFunc(gateLogin, func() { conn.Close() })
 			g.open[conn] = true
 			g.from[source]++
 		}
@@ -293,6 +296,9 @@ func (s *gateSession) check(user, password string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.known, s.login = true, who
+	if c := s.bare(); c != nil {
+		c.end.Reset(gateWhole)
+	}
 	return nil
 }
 
@@ -368,8 +374,11 @@ func (s *gateSession) Data(r io.Reader) error {
 			c.busy.Add(-1)
 		}()
 	}
-	s.conn.Conn().SetReadDeadline(time.Now().Add(gateData))
-	raw, release, err := s.gate.read(r)
+	conn := s.conn.Conn()
+	conn.SetReadDeadline(time.Now().Add(gateData))
+	late := time.AfterFunc(gateData, func() { conn.Close() }) // of chunks each has a deadline of its own
+	raw, release, err := s.gate.read(login.Seat, r)
+	late.Stop()
 	defer release()
 	if err != nil {
 		return s.reply(err)
@@ -398,19 +407,33 @@ func (s *gateSession) bare() *gateConn {
 	return out
 }
 
-// read reads a message within the bounds of memory. release gives the memory back.
-func (g *Gate) read(r io.Reader) (raw []byte, release func(), err error) {
+// take counts bytes of a message of a post that is being read; false when they are too many.
+func (g *Gate) take(seat Seat, n int64) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if n > 0 && (g.memory+n > gateMemory || g.held[seat]+n > gateSender) {
+		return false
+	}
+	g.memory += n
+	if g.held[seat] += n; g.held[seat] == 0 {
+		delete(g.held, seat)
+	}
+	return true
+}
+
+// read reads a message of a post within the bounds of memory. release gives the memory back.
+func (g *Gate) read(seat Seat, r io.Reader) (raw []byte, release func(), err error) {
 	var held int64
-	release = func() { g.memory.Add(-held) }
+	release = func() { g.take(seat, -held) }
 	var b bytes.Buffer
 	chunk := make([]byte, 64<<10)
 	for {
 		n, err := r.Read(chunk)
 		if n > 0 {
-			held += int64(n)
-			if g.memory.Add(int64(n)) > gateMemory {
+			if !g.take(seat, int64(n)) {
 				return nil, release, MailBusy
 			}
+			held += int64(n)
 			if held > MaxMessage {
 				return nil, release, MailTooLarge
 			}
