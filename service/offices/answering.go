@@ -73,6 +73,7 @@ type answerView struct {
 // checkedView is the Data of office_survey_check.html.
 type checkedView struct {
 	ID, Title string
+	Mark      string // of who is logged in, as in answerView; empty when nobody is
 	Closed    bool
 	Anonymous bool
 }
@@ -251,5 +252,12 @@ func (p *part) checkPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return p.s.Render(w, r, http.StatusOK, "office_survey_check", checkedView{ID: s.ID, Title: s.Definition.Title.In(p.s.Lang(r)), Closed: !p.open(&s), Anonymous: s.Anonymous})
+	v := checkedView{ID: s.ID, Title: s.Definition.Title.In(p.s.Lang(r)), Closed: !p.open(&s), Anonymous: s.Anonymous}
+	if m, err := p.member(r); err == nil { // nobody has to be logged in; who is finds what this browser keeps for him, and nobody else does
+		if v.Mark, err = p.mark(m.Seat); err != nil {
+			return err
+		}
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	return p.s.Render(w, r, http.StatusOK, "office_survey_check", v)
 }

@@ -523,6 +523,16 @@ func testAnonymous(t *testing.T, b *webtest.Browser) {
 		p.Reload()
 		p.WaitText("#own-state", want)
 	}
+	// A colleague at the same device, logged in or not, is not shown whose answer was what.
+	l.logIn(p, w.Ministry.Holders["second"])
+	p.Open(check)
+	p.WaitVisible("#not-shown")
+	if webtest.Eval[bool](p, `!!document.getElementById("own-state")`) || strings.Contains(webtest.Eval[string](p, `document.getElementById("own").textContent`), "за столом") {
+		t.Error("one person's answer is shown to another in the same browser")
+	}
+	l.logIn(p, w.Ministry.Holders["issued"])
+	p.Open(check)
+	p.WaitVisible("#own-state")
 	p.Click("#erase")
 	p.Wait("erased", `document.getElementById("own").childElementCount === 0`)
 
@@ -551,6 +561,9 @@ func testAnonymous(t *testing.T, b *webtest.Browser) {
 	  const ownYears = await b.entryOf(secret, "years", "");
 	  await look("own range changed", (l) => (years(l).find(([id]) => id === ownYears)[1] = "21..27"));
 	  await look("own range is text", (l) => (years(l).find(([id]) => id === ownYears)[1] = "..17.."));
+	  await look("own value hidden", (l) => (place(l).find(([id]) => id === own)[1] = null));
+	  await look("every value hidden", (l) => place(l).forEach((e) => (e[1] = null)));
+	  out["name of what objects have"] = b.valueOf({ id: "constructor", kind: "text" }, "", {});
 	  await look("own entry gone", (l) => place(l).splice(place(l).findIndex(([id]) => id === own), 1));
 	  await look("own token gone", (l) => l.tokens.splice(l.tokens.findIndex((t) => t.nonce === nonce), 1));
 	  await look("a token twice", (l) => l.tokens.push(l.tokens.at(-1)));
@@ -562,7 +575,7 @@ func testAnonymous(t *testing.T, b *webtest.Browser) {
 	  await look("another survey", (l) => (l.id = "another"));
 	  return out;
 	})`)
-	for name, want := range map[string]string{"as it is": "/true/true", "own value changed": "/true/false", "own range changed": "/true/false", "own range is text": "/true/false", "own entry gone": "entries/true/false", "own token gone": "received/false/false",
+	for name, want := range map[string]string{"as it is": "/true/true", "own value changed": "/true/false", "own range changed": "/true/false", "own range is text": "/true/false", "own value hidden": "/true/false", "every value hidden": "/true/true", "name of what objects have": "", "own entry gone": "entries/true/false", "own token gone": "received/false/false",
 		"a token twice": "received,twice/true/true", "a token of nobody": "forged/true/true", "a made-up number": "entries,issued,received/true/true", "more given out than asked": "issued/true/true", "nothing shown": "entries/true/false", "fewer given out": "issued/true/true",
 		"another survey": "forged/true/true"} {
 		if findings[name] != want {

@@ -268,16 +268,20 @@ export const parts = (q) => (q.kind === "many" || q.kind === "ranking" ? q.optio
 
 /** The value that an answer has in the list under a part of a question. */
 export function valueOf(q, part, answer) {
+  if (!Object.hasOwn(answer, q.id)) return ""; // a question may have the name of what every object has
   const value = answer[q.id];
-  if (value === undefined) return "";
   if (q.kind === "many") return value.includes(part) ? "1" : "0";
   if (q.kind === "ranking") return String(value.indexOf(part) + 1);
   return String(value);
 }
 
-/** Whether a value of the list stands for that of an answer: of a number the list may give a range "14..20". */
-function stands(q, listed, given) {
-  if (listed === null || listed === given) return true;
+/**
+ * Whether a value of the list stands for that of an answer: of a number the list may give a range "14..20". column: all values of the
+ * part. A cell is withheld of everybody or of nobody: one answer alone that is hidden where others like it are shown was taken out.
+ */
+function stands(q, listed, given, column) {
+  if (listed === null) return !column.some((value) => value !== null && stands(q, value, given, column));
+  if (listed === given) return true;
   const range = q.kind === "number" && given !== "" && /^(-?[0-9]+)\.\.(-?[0-9]+)$/.exec(listed);
   return !!range && Number(range[1]) <= Number(given) && Number(given) <= Number(range[2]);
 }
@@ -325,10 +329,11 @@ export async function find(list, secret, answer) {
   for (const q of list.questions.pages.flatMap((p) => p.questions)) {
     for (const part of parts(q)) {
       const id = await entryOf(secret, q.id, part);
-      const value = list.entries.find((e) => e.question === q.id && e.part === part)?.list.find(([entry]) => entry === id)?.[1];
+      const column = list.entries.find((e) => e.question === q.id && e.part === part)?.list ?? [];
+      const value = column.find(([entry]) => entry === id)?.[1];
       entries.push({ question: q.id, part, value });
       if (list.received < GROUP) continue;
-      if (value === undefined || (answer && !stands(q, value, valueOf(q, part, answer)))) same = false;
+      if (value === undefined || (answer && !stands(q, value, valueOf(q, part, answer), column.map(([, v]) => v)))) same = false;
     }
   }
   return { counted, same, entries };

@@ -88,11 +88,13 @@ async function run() {
   );
   if (!result.hidden) document.getElementById("counts").replaceChildren(counted(list, result));
   const kept = (await ballots().catch(() => [])).filter((b) => b.survey === survey && b.stage !== "asked");
-  if (kept.length === 1) {
-    await show(list, kept[0].secret, kept[0]);
-    own.append(el("p", {}, el("button", { type: "button", class: "link", id: "erase", on: { click: async () => { await dropBallot(kept[0].member, survey); own.replaceChildren(); } } }, T("Стерти дані про мою відповідь із цього пристрою", "Erase the data about my answer from this device"))));
-  } else if (kept.length > 1) {
-    own.replaceChildren(el("p", {}, T("З цього браузера відповідали кілька людей. Введіть код зі сторінки опитування.", "Several people answered from this browser. Enter the code of the survey's page.")));
+  // Others may use this browser too: only who is logged in is shown what was kept for him; everybody else has the code.
+  const mine = kept.find((b) => b.member === place.dataset.member);
+  if (mine) {
+    await show(list, mine.secret, mine);
+    own.append(el("p", {}, el("button", { type: "button", class: "link", id: "erase", on: { click: async () => { await dropBallot(mine.member, survey); own.replaceChildren(); } } }, T("Стерти дані про мою відповідь із цього пристрою", "Erase the data about my answer from this device"))));
+  } else if (kept.length > 0) {
+    own.replaceChildren(el("p", { id: "not-shown" }, T("З цього браузера на опитування відповідали. Щоб побачити свою відповідь, увійдіть у Дія.Офіс або введіть код зі сторінки опитування.", "This survey was answered from this browser. To see your own answer log in to Diia.Office, or enter the code of the survey's page.")));
   }
   const form = document.getElementById("by-code");
   form.hidden = false;
