@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -323,7 +324,8 @@ func (p *part) editorImport(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := p.surveys.Change(r.Context(), s.ID, s.Anonymous, data, s.Audience, s.Revision); err != nil {
+	revision, _ := strconv.ParseInt(r.FormValue("revision"), 10, 64)
+	if err := p.surveys.Change(r.Context(), s.ID, s.Anonymous, data, s.Audience, revision); err != nil {
 		return surveyProblem(err)
 	}
 	return p.toEditor(w, r, s.ID, "?saved=1")
@@ -353,11 +355,14 @@ func (p *part) editorOpen(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		err = office.ErrSurveyTerm
 	}
+	if err == nil && formRevision(r) != s.Revision { // whom this revision asks is looked at next, not whom a later one does
+		err = office.ErrConflict
+	}
 	if err == nil {
 		err = p.mayAsk(r, s.Audience)
 	}
 	if err == nil {
-		_, err = p.openSurvey(r.Context(), s.ID, formRevision(r), closes, p.s.Now())
+		_, err = p.openSurvey(r.Context(), s.ID, s.Revision, closes, p.s.Now())
 	}
 	if err != nil {
 		var problem *service.Problem

@@ -214,9 +214,12 @@ func TestImport(t *testing.T) {
 	w, _ := surveyWorld(t)
 	c := w.As(w.Role(service.OfficeEditor, w.Ministry))
 	base := "/b/" + w.Ministry.EDRPOU + "/office/surveys"
-	send := func(path, file string) (int, string, string) {
+	send := func(path, file string, revision ...string) (int, string, string) {
 		var body bytes.Buffer
 		m := multipart.NewWriter(&body)
+		for _, n := range revision {
+			m.WriteField("revision", n)
+		}
 		part, _ := m.CreateFormFile("file", "survey.json")
 		part.Write([]byte(file))
 		m.Close()
@@ -232,8 +235,16 @@ func TestImport(t *testing.T) {
 	if status != 200 || !strings.HasPrefix(exported, `{"format":"posvid-survey/1","title"`) {
 		t.Fatalf("export: %d %s", status, exported)
 	}
-	if status, _, _ := send(to+"/import", exported); status != http.StatusSeeOther {
+	if _, page := getPage(t, w, c, to); !strings.Contains(page, `enctype="multipart/form-data"><input type="hidden" name="revision" value="1">`) {
+		t.Error("the form of a file does not say which revision it replaces")
+	}
+	if status, _, _ := send(to+"/import", exported, "1"); status != http.StatusSeeOther {
 		t.Errorf("import of what was exported: %d", status)
+	}
+	for _, revision := range [][]string{{"1"}, nil} { // another editor's changes are not overwritten unseen
+		if status, _, body := send(to+"/import", exported, revision...); status != http.StatusConflict || !strings.Contains(body, "survey-changed") {
+			t.Errorf("import over revision %q: %d", revision, status)
+		}
 	}
 	for _, file := range []string{"", "{}", `{"format":"posvid-survey/1"}`, strings.Replace(sampleSurvey, `"kind":"one"`, `"kind":"two"`, 1), strings.Repeat("[", 1000)} {
 		if status, _, body := send(base+"/import", file); status != 422 || !strings.Contains(body, "survey-wrong") {
