@@ -202,6 +202,20 @@ func TestAnswerPages(t *testing.T) {
 			t.Errorf("own answer without %s", want)
 		}
 	}
+	// Who sees the answer is said before it is given, and not behind what has to be opened first.
+	unnamed := l.open(true, everyKind(t))
+	_, _, limits := w.Do(l.asks("second"), "GET", "/office/surveys/"+unnamed.ID, nil)
+	said, _, _ := strings.Cut(string(limits), "<details")
+	for _, want := range []string{`id="limits"`, "у малій групі", "всі відповіли однаково", "Вільні тексти дослівно побачать усі", "бачить мережу", "Від примусу"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("the page of an anonymous survey does not say %q", want)
+		}
+	}
+	for _, want := range []string{"редактори побачать вашу відповідь разом із вашим іменем", "дослівно вільні тексти"} {
+		if said, _, _ := strings.Cut(string(body), `<form id="survey"`); !strings.Contains(said, want) {
+			t.Errorf("the page of a named survey does not say %q", want)
+		}
+	}
 	if _, _, other := w.Do(l.asks("second"), "GET", page, nil); strings.Contains(string(other), " checked") || strings.Contains(string(other), `id="answered"`) {
 		t.Error("another person sees the answer")
 	}
