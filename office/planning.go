@@ -473,22 +473,81 @@ func (p *Planner) Prune(ctx context.Context, at time.Time) error {
 	})
 }
 
-// Forget deletes everything of a seat: calendars, secret addresses, and its own tasks. Tasks given to or by others stay with the
-// others.
-func (p *Planner) Forget(ctx context.Context, seat Seat) error {
-	return p.store.Update(ctx, func(tx Tx) error {
-		for _, q := range []string{
-			"DELETE FROM office_feeds WHERE seat = $1",
-			"DELETE FROM office_objects WHERE seat = $1",
-			"DELETE FROM office_tasks WHERE (giver = $1 OR assignee = $1) AND id NOT IN (SELECT task FROM office_objects WHERE task IS NOT NULL)",
-			"DELETE FROM office_collections WHERE seat = $1",
-		} {
-			if _, err := tx.Exec(q, seat.String()); err != nil {
+// Seats are those of which anything is kept here but numbers.
+func (p *Planner) Seats(ctx context.Context) ([]Seat, error) {
+	var out []Seat
+	err := p.store.View(ctx, func(tx Tx) error {
+		return tx.Rows("SELECT seat FROM office_objects UNION SELECT seat FROM office_feeds ORDER BY seat", nil, func(scan func(dest ...any) error) error {
+			var text string
+			if err := scan(&text); err != nil {
 				return err
 			}
-		}
-		return nil
+			s, err := ParseSeat(text)
+			out = append(out, s)
+			return err
+		})
 	})
+	return out, err
+}
+
+// keepLeft is how long the calendars of somebody who has left are kept, for when he comes back or had left by mistake.
+const keepLeft = 90 * 24 * time.Hour
+
+// Leave notes that the person of a seat has left, when that is not known yet: his secret addresses end, those to whom he gave
+// tasks can end them alone, and 90 days later everything of his is forgotten.
+func (p *Planner) Leave(ctx context.Context, seat Seat, at time.Time) error {
+	return p.store.Update(ctx, func(tx Tx) error {
+		if _, err := tx.Exec("INSERT INTO office_leavers (seat, since) VALUES ($1, $2) ON CONFLICT (seat) DO NOTHING", seat.String(), at.Unix()); err != nil {
+			return err
+		}
+		var since int64
+		if err := tx.Row("SELECT since FROM office_leavers WHERE seat = $1", []any{seat.String()}, &since); err != nil {
+			return err
+		}
+		if at.Sub(time.Unix(since, 0)) >= keepLeft {
+			return forget(tx, seat)
+		}
+		_, err := tx.Exec("DELETE FROM office_feeds WHERE seat = $1", seat.String())
+		return err
+	})
+}
+
+// Return takes Leave back: the person is in the seat. What was forgotten, and the secret addresses, stay gone.
+func (p *Planner) Return(ctx context.Context, seat Seat) error {
+	n := 0
+	err := p.store.View(ctx, func(tx Tx) error {
+		return tx.Row("SELECT count(*) FROM office_leavers WHERE seat = $1", []any{seat.String()}, &n)
+	})
+	if err != nil || n == 0 { // the usual case takes no write transaction
+		return err
+	}
+	return p.store.Update(ctx, func(tx Tx) error {
+		_, err := tx.Exec("DELETE FROM office_leavers WHERE seat = $1", seat.String())
+		return err
+	})
+}
+
+// Forget deletes everything of a seat: calendars, secret addresses, and its own tasks. Tasks that it has given stay with those who
+// have them, as their own; tasks given to it stay with their givers.
+func (p *Planner) Forget(ctx context.Context, seat Seat) error {
+	return p.store.Update(ctx, func(tx Tx) error { return forget(tx, seat) })
+}
+
+func forget(tx Tx, seat Seat) error {
+	for _, q := range []string{
+		"DELETE FROM office_feeds WHERE seat = $1",
+		"DELETE FROM office_objects WHERE seat = $1",
+		"DELETE FROM office_tasks WHERE (giver = $1 OR assignee = $1) AND id NOT IN (SELECT task FROM office_objects WHERE task IS NOT NULL)",
+		"UPDATE office_tasks SET giver = assignee WHERE giver = $1",
+		// A program that has a number from before is to read everything anew, also when there are as many changes again.
+		"UPDATE office_collections SET seq = seq + 1, pruned = seq + 1 WHERE seat = $1",
+		"DELETE FROM office_leavers WHERE seat = $1",
+	} {
+		if _, err := tx.Exec(q, seat.String()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // newUID is a UID for an object made here: 122 random bits as a UUID (RFC 7986, Section 5.3).

@@ -104,7 +104,7 @@ func isOwn(err error, condition string) bool {
 // Role is what somebody is in a task.
 type Role uint8
 
-// Roles. Who gives a task to himself is its owner.
+// Roles. Who gives a task to himself is its owner, and so is the assignee once the giver has left.
 const (
 	TaskOwner Role = iota + 1
 	TaskGiver
@@ -195,6 +195,7 @@ type taskRow struct {
 	giver, assignee Seat
 	state           TaskState
 	closed          bool
+	left            bool // the giver has left his post
 	due             time.Time
 	made, changed   time.Time
 }
@@ -204,28 +205,32 @@ func (t *taskRow) given() bool { return t.giver != t.assignee }
 // ended tells whether nobody has a step to make any more.
 func (t *taskRow) ended() bool { return t.closed || t.state == TaskAcquainted }
 
-// role is what a seat is in the task; 0: nothing.
+// role is what a seat is in the task; 0: nothing. Of a task whose giver has left, the assignee is the owner: else it could not
+// end any more.
 func (t *taskRow) role(seat Seat) Role {
 	switch {
 	case seat == t.giver && !t.given():
 		return TaskOwner
 	case seat == t.giver:
 		return TaskGiver
+	case seat == t.assignee && t.left:
+		return TaskOwner
 	case seat == t.assignee:
 		return TaskAssignee
 	}
 	return 0
 }
 
-const taskColumns = "t.id, t.giver, t.assignee, t.state, t.closed, coalesce(t.due, 0), t.made, t.changed"
+const taskColumns = "t.id, t.giver, t.assignee, t.state, t.closed, coalesce(t.due, 0), t.made, t.changed, EXISTS (SELECT 1 FROM office_leavers AS l WHERE l.seat = t.giver)"
 
 func (t *taskRow) scan(scan func(dest ...any) error, more ...any) error {
 	var giver, assignee string
-	var state, closed, due, made, changed int64
-	err := scan(append([]any{&t.id, &giver, &assignee, &state, &closed, &due, &made, &changed}, more...)...)
+	var state, closed, due, made, changed, left int64
+	err := scan(append([]any{&t.id, &giver, &assignee, &state, &closed, &due, &made, &changed, &left}, more...)...)
 	if err != nil {
 		return err
 	}
+	t.left = left == 1
 	t.state, t.closed, t.made, t.changed = TaskState(state), closed == 1, time.Unix(made, 0).UTC(), time.Unix(changed, 0).UTC()
 	if due != 0 {
 		t.due = time.Unix(due, 0).UTC()
@@ -268,7 +273,8 @@ func addStep(tx Tx, task int64, by Seat, state TaskState, at time.Time) error {
 
 // save writes what has changed of a task.
 func (t *taskRow) save(tx Tx, by Seat, state TaskState, closed bool, due any, at time.Time) error {
-	if err := tx.Exec1("UPDATE office_tasks SET state = $1, closed = $2, due = $3, changed = $4, assignee = $5 WHERE id = $6", int(state), bool2int(closed), due, at.Unix(), t.assignee.String(), t.id); err != nil {
+	if err := tx.Exec1("UPDATE office_tasks SET state = $1, closed = $2, due = $3, changed = $4, assignee = $5, giver = $6 WHERE id = $7", int(state), bool2int(closed), due, at.Unix(), t.assignee.String(),
+		t.giver.String(), t.id); err != nil {
 		return err
 	}
 	if state != t.state {
@@ -334,7 +340,7 @@ func (p *Planner) putTask(tx Tx, r *row, live bool, o *calendarObject, data []by
 			return errTaskStep
 		}
 		if cancelled && !t.closed {
-			if role != TaskGiver || t.state == TaskAcquainted {
+			if role == TaskAssignee || t.state == TaskAcquainted {
 				return errTaskStep
 			}
 			closed = true
@@ -774,7 +780,7 @@ func (p *Planner) Reassign(ctx context.Context, giver, assignee Member, id int64
 		if err := room(tx, giver.Seat, assignee.Seat); err != nil {
 			return 0, false, err
 		}
-		t.assignee = assignee.Seat
+		t.giver, t.assignee = giver.Seat, assignee.Seat // whoever gives on the task of somebody who has left is its giver from then on
 		c := o.main().c
 		if assignee.Seat == giver.Seat {
 			c.remove("ORGANIZER")

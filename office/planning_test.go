@@ -262,6 +262,111 @@ func TestPlanningChanges(t *testing.T) {
 	}
 }
 
+// OPL-05, OPL-06: what becomes of the calendars, addresses and tasks of somebody who leaves.
+func TestLeaver(t *testing.T) {
+	p, ctx := planner(t), context.Background()
+	day := func(n int) time.Time { return began.AddDate(0, 0, n) }
+	id, name := given(t, p)
+	passed, err := p.Give(ctx, boss, worker, office.Draft{Summary: "Інше"}, began)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine, err := p.Give(ctx, worker, boss, office.Draft{Summary: "Йому"}, began)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Put(ctx, boss.Seat, office.Day, "a.ics", vevent("a", "DTSTART:20261120T100000Z"), office.PutCondition{}, began); err != nil {
+		t.Fatal(err)
+	}
+	secret, err := p.MakeFeed(ctx, boss.Seat, true, began)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, token, err := p.Changes(ctx, boss.Seat, office.Day, 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leave := func(n int) {
+		t.Helper()
+		if err := p.Leave(ctx, boss.Seat, day(n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	events := func() int {
+		t.Helper()
+		list, err := p.List(ctx, boss.Seat, office.Day)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+
+	leave(1)
+	if _, err := p.OpenFeed(ctx, secret, day(1)); !errors.Is(err, office.ErrNotFound) {
+		t.Errorf("the address of somebody who has left: %v", err)
+	}
+	if now := state(t, p, worker.Seat, id); now.Role != office.TaskOwner || len(now.Steps()) != 3 {
+		t.Errorf("a task whose giver has left: %+v", now)
+	}
+	leave(90)
+	if events() != 1 {
+		t.Error("forgotten before the term")
+	}
+	if err := p.Return(ctx, boss.Seat); err != nil {
+		t.Fatal(err)
+	}
+	if now := state(t, p, worker.Seat, id); now.Role != office.TaskAssignee {
+		t.Errorf("the giver is back: %+v", now)
+	}
+	if _, err := p.OpenFeed(ctx, secret, day(1)); !errors.Is(err, office.ErrNotFound) {
+		t.Errorf("an address came back: %v", err)
+	}
+
+	leave(200) // the term begins anew
+	leave(289)
+	if events() != 1 {
+		t.Error("forgotten before the second term")
+	}
+	if err := p.Reassign(ctx, worker, third, passed, "", day(289)); err != nil {
+		t.Fatalf("given on: %v", err)
+	}
+	if now := state(t, p, worker.Seat, passed); now.Role != office.TaskGiver || now.Giver != worker.Seat || now.Assignee != third.Seat {
+		t.Errorf("given on: %+v", now)
+	}
+	leave(290)
+	seats, err := p.Seats(ctx)
+	if err != nil || len(seats) != 2 || events() != 0 {
+		t.Errorf("after the term: %v, %v, %d events", seats, err, events())
+	}
+	if _, err := p.Task(ctx, boss.Seat, id); !errors.Is(err, office.ErrNotFound) {
+		t.Errorf("his task: %v", err)
+	}
+	if now := state(t, p, worker.Seat, id); now.Role != office.TaskOwner || now.Giver != worker.Seat || now.Summary == "" {
+		t.Errorf("the task he gave: %+v", now)
+	}
+	if _, err := edit(t, p, worker.Seat, name, "STATUS:NEEDS-ACTION", "STATUS:COMPLETED"); err != nil {
+		t.Errorf("it cannot be ended: %v", err)
+	}
+	if now := state(t, p, worker.Seat, mine); now.Role != office.TaskGiver {
+		t.Errorf("the task he was given: %+v", now)
+	}
+	if err := p.Reassign(ctx, worker, third, mine, "", day(290)); err != nil {
+		t.Errorf("it cannot be given to another: %v", err)
+	}
+	// Whoever comes to the seat finds nothing, and a program of before reads everything anew.
+	for range 3 {
+		if _, err := p.Put(ctx, boss.Seat, office.Day, "a.ics", vevent("a", "DTSTART:20261120T100000Z"), office.PutCondition{}, day(291)); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Delete(ctx, boss.Seat, office.Day, "a.ics", office.PutCondition{}, day(291)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, _, _, err := p.Changes(ctx, boss.Seat, office.Day, token, 0); !errors.Is(err, office.ErrOldToken) {
+		t.Errorf("a number from before: %v", err)
+	}
+}
+
 // OPL-52: one calendar of objects whose programs have zones of their own under one name.
 func TestFeedZones(t *testing.T) {
 	p, ctx := planner(t), context.Background()

@@ -174,7 +174,7 @@ func memberIn(seat office.Seat, post *issuer.PostRow) office.Member {
 // statusIn decides what the service ID of a post is at a time. Everything that is not plainly valid vouches for nobody: a person
 // who has left or whose last day has passed keeps no access by an ID that has not been ended yet.
 func statusIn(post *issuer.PostRow, ids []issuer.ID, at time.Time) office.Status {
-	if until := post.Record.Until; post.Status == hr.StatusDismissed || !until.IsZero() && until.Before(hr.DateInKyiv(at)) {
+	if hasLeft(post, at) {
 		return office.StatusNone
 	}
 	status := office.StatusNone
@@ -212,6 +212,12 @@ func outlives(ids []issuer.ID, made, at time.Time) bool {
 		}
 	}
 	return false
+}
+
+// hasLeft tells whether the person of a post has left it, or its last day has passed.
+func hasLeft(post *issuer.PostRow, at time.Time) bool {
+	until := post.Record.Until
+	return post.Status == hr.StatusDismissed || !until.IsZero() && until.Before(hr.DateInKyiv(at))
 }
 
 // BodyName is the name of the member's body in a language.

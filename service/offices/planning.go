@@ -113,6 +113,32 @@ func (p *part) mountPlanning() error {
 	p.atHome(p.homeDay)
 	p.atHome(p.homeTasks)
 	p.s.Every("office-planning-prune", 24*time.Hour, func(ctx context.Context, at time.Time) error { return p.planner.Prune(ctx, at) })
+	p.s.Every("office-planning-leavers", 10*time.Minute, p.leavers)
+	return nil
+}
+
+// leavers tells the planner who has left and who is there again. Of a body that is not served here now nothing is known, and
+// nothing is forgotten.
+func (p *part) leavers(ctx context.Context, at time.Time) error {
+	seats, err := p.planner.Seats(ctx)
+	if err != nil {
+		return err
+	}
+	for _, seat := range seats {
+		if _, err := p.s.Body(seat.Body); err != nil {
+			continue
+		}
+		post, _, err := p.post(ctx, seat)
+		switch {
+		case errors.Is(err, office.ErrNotFound) || err == nil && hasLeft(&post, at):
+			err = p.planner.Leave(ctx, seat, at)
+		case err == nil:
+			err = p.planner.Return(ctx, seat)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -445,8 +471,10 @@ func (p *part) taskLines(ctx context.Context, lang string, tasks []office.Task) 
 		switch t.Role {
 		case office.TaskGiver:
 			l.Who, err = names.name(ctx, t.Assignee)
-		case office.TaskAssignee:
-			l.Who, err = names.name(ctx, t.Giver)
+		case office.TaskAssignee, office.TaskOwner:
+			if t.Giver != t.Assignee { // also of a giver who has left
+				l.Who, err = names.name(ctx, t.Giver)
+			}
 		}
 		if err != nil {
 			return nil, err
@@ -730,7 +758,7 @@ func (p *part) showTask(w http.ResponseWriter, r *http.Request, m member, status
 		v.Steps = append(v.Steps, stateStep{s.Text(lang), s < t.State || s == t.State && t.State == office.TaskAcquainted, s == t.State && !t.Cancelled})
 	}
 	names := who{p: p, lang: lang}
-	if t.Role != office.TaskOwner {
+	if t.Giver != t.Assignee {
 		if v.Giver, err = names.name(ctx, t.Giver); err != nil {
 			return err
 		}

@@ -6,9 +6,11 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/posvid/posvid/hr"
 	"github.com/posvid/posvid/issuer"
+	"github.com/posvid/posvid/office"
 	"github.com/posvid/posvid/service"
 	"github.com/posvid/posvid/service/servicetest"
 )
@@ -279,6 +281,66 @@ func TestFeed(t *testing.T) {
 	change(t, h, func(v *issuer.PostRow) { v.Status = hr.StatusDismissed })
 	if status, _ := read(renewed); status != 404 {
 		t.Errorf("answers for somebody who has left: %d", status)
+	}
+}
+
+// OPL-05, OPL-06: the service sees who has left his post, and who is there again.
+func TestPlanningLeavers(t *testing.T) {
+	w := servicetest.New(t)
+	change(t, w.Ministry.Holders["second"], func(v *issuer.PostRow) { v.Record.Unit = "Відділ зразків" })
+	p, err := mount(w.Server, Config{Store: w.Server.Store.Office(), Ballots: w.Ballots.Office()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Start()
+	boss, worker := w.Ministry.Holders["issued"], w.Ministry.Holders["second"]
+	a, b := w.As(official(boss)), w.As(official(worker))
+	wants(w, a, "/office/day", url.Values{"summary": {"Нарада"}, "date": {"2026-03-29"}, "from": {"10:00"}, "until": {"11:00"}})
+	path, _, _ := strings.Cut(wants(w, a, "/office/tasks", url.Values{"summary": {"Довідка"}, "to": {seatOf(worker).String()}}), "?")
+	if status, _, _ := post(w, a, "/office/feeds", nil); status != 200 {
+		t.Fatal(status)
+	}
+	kept := func() (feeds, events int) {
+		t.Helper()
+		f, err := p.planner.Feeds(t.Context(), seatOf(boss))
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, err := p.planner.List(t.Context(), seatOf(boss), office.Day)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(f), len(o)
+	}
+	leavers := func(at time.Time) {
+		t.Helper()
+		if err := p.leavers(t.Context(), at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change(t, boss, func(v *issuer.PostRow) { v.Status = hr.StatusSuspended })
+	leavers(w.Now())
+	if feeds, events := kept(); feeds != 1 || events != 1 {
+		t.Errorf("suspended: %d addresses, %d events", feeds, events)
+	}
+	change(t, boss, func(v *issuer.PostRow) { v.Status = hr.StatusDismissed })
+	leavers(w.Now())
+	if feeds, events := kept(); feeds != 0 || events != 1 {
+		t.Errorf("has left: %d addresses, %d events", feeds, events)
+	}
+	_, page := shows(w, b, path)
+	for _, want := range []string{`id="to-acquainted"`, "Хто дав", "/cancel"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the assignee's page of a task whose giver has left lacks %q: %s", want, page)
+		}
+	}
+	leavers(w.Now().AddDate(0, 0, 90))
+	if _, events := kept(); events != 0 {
+		t.Errorf("after the term: %d events", events)
+	}
+	change(t, boss, func(v *issuer.PostRow) { v.Status = hr.StatusActive })
+	if status, page := shows(w, a, "/office/day?date=2026-03-29"); status != 200 || strings.Contains(page, "Нарада") {
+		t.Errorf("back after the term: %d", status)
 	}
 }
 
