@@ -172,9 +172,9 @@ func memberIn(seat office.Seat, post *issuer.PostRow) office.Member {
 }
 
 // statusIn decides what the service ID of a post is at a time. Everything that is not plainly valid vouches for nobody: a person
-// who has left or whose last day has passed keeps no access by an ID that has not been ended yet.
+// who has left, whose last day has passed or whose first one has not come has no access by an ID that has not been ended yet.
 func statusIn(post *issuer.PostRow, ids []issuer.ID, at time.Time) office.Status {
-	if hasLeft(post, at) {
+	if hasLeft(post, at) || hr.DateInKyiv(at).Before(post.Record.From) {
 		return office.StatusNone
 	}
 	status := office.StatusNone

@@ -89,6 +89,20 @@ func TestStatusIn(t *testing.T) {
 	}
 }
 
+// OAC-01: an ID that was issued for a post that has not begun, as after its first day was put off, vouches for nobody yet.
+func TestStatusBeforeTheFirstDay(t *testing.T) {
+	at := time.Date(2026, 11, 20, 21, 59, 59, 0, time.UTC) // the last second of the 20th in Kyiv
+	ids := []issuer.ID{{State: issuer.StateIssued, IssuedAt: at.Add(-time.Hour), ExpiresAt: at.Add(time.Hour)}}
+	post := issuer.PostRow{Status: hr.StatusActive}
+	post.Record.From = hr.DateInKyiv(at.Add(time.Second))
+	if got := statusIn(&post, ids, at); got != office.StatusNone {
+		t.Errorf("the evening before: %v", got)
+	}
+	if got := statusIn(&post, ids, at.Add(time.Second)); got != office.StatusValid {
+		t.Errorf("on the first day: %v", got)
+	}
+}
+
 // TestOutlives: renewing an ID on one phone ends nothing, another phone ends what was made before.
 func TestOutlives(t *testing.T) {
 	at := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
