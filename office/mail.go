@@ -157,11 +157,10 @@ func (s MailSettings) Check() error {
 		if n, perr := strconv.ParseUint(port, 10, 16); err != nil || perr != nil || n == 0 || host == "" {
 			return wrong("адреса: сервер:порт", "address: host:port")
 		}
-		addr, aerr := netip.ParseAddr(host)
-		if aerr != nil && !isDomain(strings.ToLower(host)) {
+		if _, aerr := netip.ParseAddr(host); aerr != nil && !isDomain(strings.ToLower(host)) {
 			return wrong("адреса: сервер:порт", "address: host:port")
 		}
-		if s.TLS == "none" && host != "localhost" && (aerr != nil || !addr.IsLoopback()) {
+		if s.TLS == "none" && !s.Here() {
 			return wrong("захист: без нього лише на цій машині", "tls: none is only for this machine")
 		}
 		if s.Kind == MailLMTP && s.TLS == "starttls" {
@@ -192,6 +191,16 @@ func (s MailSettings) Check() error {
 		return wrong("адреса служби: в одному з доменів", "sender: an address of one of the domains")
 	}
 	return nil
+}
+
+// Here tells whether letters stay on this machine: a folder, a socket, or a server at its loopback address.
+func (s MailSettings) Here() bool {
+	if s.Kind == MailFolder || strings.HasPrefix(s.Address, "unix:") {
+		return true
+	}
+	host, _, _ := net.SplitHostPort(s.Address)
+	addr, err := netip.ParseAddr(host)
+	return strings.EqualFold(host, "localhost") || err == nil && (addr.Unmap().IsLoopback() || addr.IsUnspecified())
 }
 
 // MailConfig is what the gate needs beside its tables.
@@ -258,6 +267,7 @@ func mailSettings(tx Tx, body string) (MailSettings, error) {
 
 // Set keeps the settings of a body. Errors: MailBadSettings.
 func (m *Mail) Set(ctx context.Context, s MailSettings, at time.Time) error {
+	s.Roots = strings.TrimSpace(strings.ReplaceAll(s.Roots, "\r\n", "\n")) // alike from a file and from a form
 	if err := s.Check(); err != nil {
 		return err
 	}
@@ -275,6 +285,24 @@ func (m *Mail) Set(ctx context.Context, s MailSettings, at time.Time) error {
 			s.Body, s.Kind, s.Address, s.TLS, s.User, password, s.Roots, strings.Join(s.Domains, " "), s.Sender, at.UnixMilli())
 		return err
 	})
+}
+
+// Shared is the first of domains that another body of this service has as well; empty for none.
+func (m *Mail) Shared(ctx context.Context, body string, domains []string) (shared string, err error) {
+	err = m.store.View(ctx, func(tx Tx) error {
+		return tx.Rows(`SELECT domains FROM office_mail_settings WHERE body <> $1`, []any{body}, func(scan func(...any) error) error {
+			var theirs string
+			if err := scan(&theirs); err != nil {
+				return err
+			}
+			have := strings.Fields(theirs)
+			if i := slices.IndexFunc(domains, func(d string) bool { return slices.Contains(have, d) }); i >= 0 && shared == "" {
+				shared = domains[i]
+			}
+			return nil
+		})
+	})
+	return shared, err
 }
 
 // Envelope is who a message is for, as the mail program said before it (RFC 5321, Section 2.3.1).

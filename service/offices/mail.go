@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -301,7 +302,8 @@ func (p *part) renderMailSettings(w http.ResponseWriter, r *http.Request, status
 	return p.s.Render(w, r, status, "office_mail_settings", v)
 }
 
-// mailSettingsPost keeps settings. A folder or a socket of this machine is set up in its terminal, not from a page.
+// mailSettingsPost keeps settings. What reaches into this machine, and a domain that another body has, is set up in its terminal, not from a page: the
+// machine's own server may trust whoever speaks from inside, and the administrator of one body must not write as another.
 func (p *part) mailSettingsPost(w http.ResponseWriter, r *http.Request) error {
 	if err := r.ParseForm(); err != nil {
 		return service.BadRequest.Because(err)
@@ -309,7 +311,7 @@ func (p *part) mailSettingsPost(w http.ResponseWriter, r *http.Request) error {
 	edrpou := r.PathValue("edrpou")
 	field := func(name string) string { return strings.TrimSpace(r.PostFormValue(name)) }
 	set := office.MailSettings{Body: edrpou, Kind: field("kind"), Address: strings.ToLower(field("address")), TLS: field("tls"), User: field("user"),
-		Password: r.PostFormValue("password"), Roots: field("roots"), Domains: strings.Fields(strings.ToLower(strings.ReplaceAll(field("domains"), ",", " "))),
+		Password: r.PostFormValue("password"), Roots: strings.ReplaceAll(field("roots"), "\r\n", "\n"), Domains: strings.Fields(strings.ToLower(strings.ReplaceAll(field("domains"), ",", " "))),
 		Sender: strings.ToLower(field("sender"))}
 	old, err := p.mail.Settings(r.Context(), edrpou)
 	if err != nil && !errors.Is(err, office.MailNotSet) {
@@ -320,14 +322,27 @@ func (p *part) mailSettingsPost(w http.ResponseWriter, r *http.Request) error {
 		set.Password = old.Password
 	}
 	wrong := ""
-	if set.Kind == office.MailFolder || strings.HasPrefix(set.Address, "unix:") {
-		wrong = map[bool]string{true: "address: host:port", false: "адреса: сервер:порт"}[p.s.Lang(r) == "en"]
-	} else if err := p.mail.Set(r.Context(), set, p.s.Now()); err != nil {
-		var refusal *office.MailRefusal
-		if !errors.As(err, &refusal) {
+	switch {
+	case set.Here() && (set.Kind == office.MailFolder || set.Kind != old.Kind || set.Address != old.Address || set.TLS != old.TLS):
+		wrong = say(p.s.Lang(r), "адреса: сервер:порт; те, що на машині служби, задають у її терміналі (posvid office mail set)",
+			"address: host:port; what is on the service's machine is set in its terminal (posvid office mail set)")
+	default:
+		added := slices.DeleteFunc(slices.Clone(set.Domains), func(d string) bool { return slices.Contains(old.Domains, d) })
+		shared, err := p.mail.Shared(r.Context(), edrpou, added)
+		if err != nil {
 			return err
 		}
-		wrong = refusal.Detail(p.s.Lang(r))
+		if shared != "" {
+			wrong = say(p.s.Lang(r), "домени: "+shared+" уже має інший орган; спільний домен задають у терміналі служби (posvid office mail set)",
+				"domains: "+shared+" is another body's; a domain that is shared is set in the service's terminal (posvid office mail set)")
+			break
+		}
+		var refusal *office.MailRefusal
+		if err := p.mail.Set(r.Context(), set, p.s.Now()); errors.As(err, &refusal) {
+			wrong = refusal.Detail(p.s.Lang(r))
+		} else if err != nil {
+			return err
+		}
 	}
 	if wrong != "" {
 		return p.renderMailSettings(w, r, http.StatusUnprocessableEntity, mailSettingsView{Set: set, Domains: strings.Join(set.Domains, " "), Wrong: wrong,

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"maps"
 	"math/big"
 	"net"
 	"net/url"
@@ -317,8 +318,40 @@ func TestMailSettingsPage(t *testing.T) {
 			t.Errorf("%s %q: %d", field, value, status)
 		}
 	}
-	if got, _ := p.mail.Settings(t.Context(), body); got.Address != "mail.rada.example:587" {
+	for name, change := range map[string][2]string{"a domain of the ministry": {"domains", "rada.example minagro.example"}, "this machine": {"address", "localhost:25"},
+		"this machine by number": {"address", "127.0.0.2:587"}, "in IPv6": {"address", "[::ffff:127.0.0.1]:587"}, "unspecified": {"address", "0.0.0.0:587"}} {
+		changed := maps.Clone(form)
+		changed[change[0]] = []string{change[1]}
+		changed["password"] = []string{"secret-2"}
+		status, _, page := post(w, admin, path, changed)
+		if status != 422 || !strings.Contains(string(page), "posvid office mail set") {
+			t.Errorf("%s: %d", name, status)
+		}
+	}
+	if got, _ := p.mail.Settings(t.Context(), body); got.Address != "mail.rada.example:587" || got.Password != "secret-1" || len(got.Domains) != 2 {
 		t.Errorf("%+v", got)
+	}
+	// What was set in the terminal stays when something else is changed here, and certificates are the same from a file and from a form.
+	local := got
+	local.Address, local.User, local.Password, local.TLS = "localhost:25", "", "", "none"
+	local.Domains = append(local.Domains, "minagro.example")
+	roots := pemOfWorld(t)
+	for _, terminal := range []office.MailSettings{local, {Body: body, Kind: office.MailSMTP, Address: got.Address, TLS: got.TLS, User: "gate", Password: "secret-1", Roots: roots,
+		Domains: local.Domains, Sender: got.Sender}} {
+		if err := p.mail.Set(t.Context(), terminal, w.Now()); err != nil {
+			t.Fatal(err)
+		}
+		again := url.Values{"kind": {terminal.Kind}, "address": {terminal.Address}, "tls": {terminal.TLS}, "user": {terminal.User},
+			"roots": {strings.ReplaceAll(strings.TrimSpace(terminal.Roots), "\n", "\r\n")}, "domains": {"rada.example minagro.example"}, "sender": {"office@rada.example"}}
+		if status, _, page := post(w, admin, path, again); status != 303 {
+			t.Errorf("%d %s", status, page)
+		}
+		if now, _ := p.mail.Settings(t.Context(), body); now.Address != terminal.Address || now.Password != terminal.Password || len(now.Domains) != 2 {
+			t.Errorf("%+v", now)
+		}
+	}
+	if err := p.mail.Set(t.Context(), got, w.Now()); err != nil {
+		t.Fatal(err)
 	}
 	if status, head, _ := post(w, admin, path+"/authority", nil); status != 303 || head.Get("Location") != path+"?done=authority" {
 		t.Errorf("%d", status)
@@ -329,6 +362,20 @@ func TestMailSettingsPage(t *testing.T) {
 	if _, _, page := w.Do(admin, "GET", path, nil); !strings.Contains(string(page), "SHA-256") || !strings.Contains(string(page), "rada.example, sub.rada.example") {
 		t.Errorf("no authority on the page: %s", page)
 	}
+}
+
+// pemOfWorld is a certificate as a file holds one, with a line end at its end.
+func pemOfWorld(t *testing.T) string {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
 
 // TestMailAuthorityFiles: certificates and revocation lists for everybody, and nothing else under that address (OML-15).
