@@ -26,6 +26,7 @@ const (
 	dialTime       = 20 * time.Second
 	commandTime    = 60 * time.Second
 	submissionTime = 5 * time.Minute // for the answer after the text
+	maxAnswers     = 4 << 20         // bytes that a server says on one connection
 )
 
 // backoff is how long to wait after a try in vain: the last entry repeats.
@@ -259,6 +260,8 @@ func kindOf(err error) string {
 		return "its name does not resolve"
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
 		return "it does not answer in time"
+	case errors.Is(err, errAnswers):
+		return "its answers are too long"
 	case errors.As(err, &op) && op.Op == "dial":
 		return "it does not take connections"
 	}
@@ -288,6 +291,7 @@ func (m *Mail) dial(ctx context.Context, s MailSettings) (mailCarrier, error) {
 	if err != nil {
 		return nil, err
 	}
+	conn = &answerConn{Conn: conn, left: maxAnswers}
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	fail := func(err error) (mailCarrier, error) {
 		stop()
@@ -329,6 +333,25 @@ func (m *Mail) dial(ctx context.Context, s MailSettings) (mailCarrier, error) {
 		}
 	}
 	return &serverCarrier{client: client, lmtp: s.Kind == MailLMTP, stop: stop}, nil
+}
+
+// answerConn bounds what a server says: an answer may have any number of lines (RFC 5321, Section 4.2.1), and the library keeps them all.
+type answerConn struct {
+	net.Conn
+	left int
+}
+
+// errAnswers is of a server that says too much.
+var errAnswers = errors.New("office: mail: the server's answers are too long")
+
+// Read implements net.Conn.
+func (c *answerConn) Read(p []byte) (int, error) {
+	if c.left <= 0 {
+		return 0, errAnswers
+	}
+	n, err := c.Conn.Read(p[:min(len(p), c.left)])
+	c.left -= n
+	return n, err
 }
 
 // serverCarrier speaks SMTP or LMTP over one connection.

@@ -328,6 +328,45 @@ func TestPoisonedMessage(t *testing.T) {
 	}
 }
 
+// TestEndlessAnswer: a server that never ends its answer is left, and the letter waits (OML-21).
+func TestEndlessAnswer(t *testing.T) {
+	w := newMailWorld(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	said := make(chan int, 10)
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			n := 0
+			for n < 64<<20 { // then it gives up
+				k, err := io.WriteString(c, strings.Repeat("220-"+strings.Repeat("x", 1000)+"\r\n", 64))
+				if n += k; err != nil {
+					break
+				}
+			}
+			c.Close()
+			said <- n
+		}
+	}()
+	w.set(office.MailSettings{Kind: office.MailSMTP, Address: l.Addr().String(), TLS: "none"})
+	if _, err := w.send(olena, plainLetter); err != nil {
+		t.Fatal(err)
+	}
+	if n := w.deliver(); n != 0 {
+		t.Errorf("%d delivered", n)
+	}
+	if n := <-said; n >= 64<<20 {
+		t.Error("64 MiB of one answer were read")
+	}
+	wantFates(t, w, "k.adresat@other.example queued 451 4.4.1")
+}
+
 // TestDamagedMessage: a message that cannot be read back from the disk is named to the operator and put off; the others of the body go, and after three
 // days it has failed (OML-21).
 func TestDamagedMessage(t *testing.T) {
