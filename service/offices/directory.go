@@ -35,9 +35,30 @@ func (p *part) mountDirectory() error {
 			return fmt.Errorf("offices: first filling of the directory: %w", err)
 		}
 	}
+	if err := p.emptyBodies(ctx, p.s.Now()); err != nil {
+		return fmt.Errorf("offices: bodies of before: %w", err)
+	}
 	p.mountDirectoryPages()
 	p.mountStaffing()
 	p.s.Every("office-directory", fillEvery, p.fillDirectory)
+	return nil
+}
+
+// emptyBodies takes out who served in bodies that are not served here any more: no register says now what their IDs are, and address
+// books would go on showing what the last filling said. A body that comes back is filled again.
+func (p *part) emptyBodies(ctx context.Context, at time.Time) error {
+	list, err := p.directory.Bodies(ctx)
+	if err != nil {
+		return err
+	}
+	for _, b := range list {
+		if _, err := p.s.Body(b.EDRPOU); err == nil {
+			continue
+		}
+		if _, err := p.directory.Fill(ctx, b, nil, at); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

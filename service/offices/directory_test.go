@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"mime/multipart"
 	"net/http"
@@ -469,5 +470,30 @@ func TestDirectoryInABrowser(t *testing.T) {
 	page.WaitVisible("#live.good")
 	if got := page.Text("#live"); !strings.Contains(got, "Службова особа зараз") {
 		t.Errorf("live: %q", got)
+	}
+}
+
+// ODR-10: a body that this service does not serve any more has nobody in the directory, whatever was filled in before.
+func TestBodyThatWasTakenAway(t *testing.T) {
+	w := servicetest.New(t)
+	d, err := office.OpenDirectory(t.Context(), w.Server.Store.Office())
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := office.BodyEntry{EDRPOU: "99000036", Name: "Вигаданий орган"}
+	if _, err := d.Fill(t.Context(), gone, []office.PostEntry{{Post: 1, Surname: "Колишня", Given: "Особа", Position: "радниця", Status: office.StatusValid}}, w.Now()); err != nil {
+		t.Fatal(err)
+	}
+	w.Advance(time.Minute)
+	if err := Mount(w.Server, Config{Store: w.Server.Store.Office(), Ballots: w.Ballots.Office()}); err != nil {
+		t.Fatal(err)
+	}
+	w.Start()
+	if e, err := d.Entry(t.Context(), office.Seat{Body: gone.EDRPOU, Post: 1}); !errors.Is(err, office.ErrNotFound) {
+		t.Errorf("%v %v, want nobody", e.Status, err)
+	}
+	_, _, page := w.Do(w.As(official(w.Ministry.Holders["issued"])), "GET", "/office/directory?q=Колишня", nil)
+	if strings.Contains(string(page), "Колишня Особа") {
+		t.Error("found")
 	}
 }
