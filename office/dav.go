@@ -476,6 +476,7 @@ func readWant(n *xmlNode) (davWant, error) {
 		return davWant{all: true}, nil
 	}
 	var w davWant
+	size := 0
 	for _, k := range n.kids {
 		switch {
 		case k.is(nsDAV, "allprop"):
@@ -487,7 +488,7 @@ func readWant(n *xmlNode) (davWant, error) {
 				if slices.Contains(w.props, p.name) {
 					continue
 				}
-				if len(w.props) == davMaxNames {
+				if size += len(p.name.Space) + len(p.name.Local); len(w.props) == davMaxNames || size > davMaxNameBytes {
 					return w, ErrDAVLarge
 				}
 				w.props = append(w.props, p.name)
@@ -785,7 +786,14 @@ func matchesTag(values []string, etag string) bool {
 
 // condition is If-Match and If-None-Match of a write; the planner compares the tag in the transaction that writes.
 func (q *davRequest) condition() PutCondition {
-	return PutCondition{IfMatch: strings.Join(q.r.Header.Values("If-Match"), ", "), IfNoneMatch: strings.Join(q.r.Header.Values("If-None-Match"), ", ")}
+	list := func(name string) string {
+		values := q.r.Header.Values(name)
+		if text := strings.Join(values, ", "); text != "" || len(values) == 0 {
+			return text
+		}
+		return `""` // the header is there and names nothing
+	}
+	return PutCondition{IfMatch: list("If-Match"), IfNoneMatch: list("If-None-Match")}
 }
 
 // put stores an event or a task.

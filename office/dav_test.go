@@ -621,6 +621,9 @@ func TestDAVMultiget(t *testing.T) {
 	}
 	bad := []string{"", "e.ics", "/", dayPath, dayPath + "none.ics", dayPath + "../tasks/t.ics", tasksPath + "t.ics", dayPath + "e.ics?x", dayPath + "e.ics#x", dayPath + "%zz.ics", "/dav/calendars/99000011-1/day/e.ics",
 		dayPath + "e.ics/", dayPath + "a%2Fb.ics", "::", "http://[::1", strings.Repeat("/", 3000), dayPath + "\u202ee.ics", dayPath + `"><x>`}
+	if a := calendar(append(good, "http://other.example"+dayPath+"e.ics", dayPath+"e%2eics")...); len(a.Responses) != 1 {
+		t.Errorf("%d answers for one object under many addresses", len(a.Responses))
+	}
 	a := calendar(append(bad, bad...)...)
 	if len(a.Responses) != len(bad) {
 		t.Errorf("%d answers for %d paths asked twice", len(a.Responses), len(bad))
@@ -674,6 +677,46 @@ func TestDAVQuery(t *testing.T) {
 		slices.Sort(got)
 		if strings.Join(got, " ") != tt.want {
 			t.Errorf("%s: %v, want %s", tt.filter, got, tt.want)
+		}
+	}
+}
+
+// TestDAVLongNames: every object answers with the names that were asked and are not there; long ones would make gigabytes of a megabyte.
+func TestDAVLongNames(t *testing.T) {
+	w := davTest(t)
+	var b strings.Builder
+	for i := range 20 {
+		fmt.Fprintf(&b, `<x:p%d xmlns:x="urn:%s"/>`, i, strings.Repeat("x", 1000))
+	}
+	rec := w.do("PROPFIND", dayPath, `<d:propfind xmlns:d="DAV:"><d:prop>`+b.String()+`</d:prop></d:propfind>`, "Depth", "1")
+	if rec.Code != http.StatusRequestEntityTooLarge {
+		t.Errorf("%d", rec.Code)
+	}
+}
+
+// TestDAVConditions: what If-Match and If-None-Match say when they are odd.
+func TestDAVConditions(t *testing.T) {
+	w := davTest(t)
+	etag := w.mustPut(dayPath+"e.ics", event("e", "Подія", "20261123T080000Z"))
+	for _, tt := range []struct {
+		header, value string
+		taken         bool
+	}{
+		{"If-Match", etag, true}, {"If-Match", `"x", ` + etag, true}, {"If-Match", "*", true}, {"If-Match", "W/" + etag, false}, {"If-Match", "", false}, {"If-Match", `""`, false}, {"If-Match", `"x"`, false},
+		{"If-None-Match", etag, false}, {"If-None-Match", "W/" + etag, false}, {"If-None-Match", `"x",W/` + etag, false}, {"If-None-Match", "*", false}, {"If-None-Match", `"x"`, true},
+	} {
+		for _, method := range []string{"PUT", "DELETE"} {
+			if method == "DELETE" && tt.taken {
+				continue
+			}
+			body := ""
+			if method == "PUT" {
+				body = event("e", "Подія", "20261123T080000Z")
+			}
+			rec := w.do(method, dayPath+"e.ics", body, tt.header, tt.value, "Content-Type", "text/calendar")
+			if taken := rec.Code == http.StatusNoContent; taken != tt.taken || !taken && rec.Code != http.StatusPreconditionFailed {
+				t.Errorf("%s %s: %s: %d", method, tt.header, tt.value, rec.Code)
+			}
 		}
 	}
 }

@@ -133,7 +133,7 @@ func (q *davRequest) sync(n davNode, root *xmlNode) error {
 
 // hrefs are the names of a multiget's objects, each once; an empty name stands for a path outside the collection.
 func hrefs(n davNode, root *xmlNode) (names, paths []string, err error) {
-	seen := map[string]bool{}
+	seen, same := map[string]bool{}, map[string]bool{}
 	for _, k := range root.kids {
 		if !k.is(nsDAV, "href") {
 			continue
@@ -152,6 +152,12 @@ func hrefs(n davNode, root *xmlNode) (names, paths []string, err error) {
 			if rest, ok := strings.CutPrefix(u.Path, n.path); ok && !strings.Contains(rest, "/") {
 				name = rest
 			}
+		}
+		if name != "" {
+			if same[name] { // one object has many addresses: %61 and a, with a host and without
+				continue
+			}
+			same[name] = true
 		}
 		names, paths = append(names, name), append(paths, path)
 	}

@@ -26,12 +26,13 @@ const davNamespaces = ` xmlns:d="DAV:" xmlns:card="urn:ietf:params:xml:ns:cardda
 // Bounds of a request body in XML. A body of a client has some hundred elements; only a multiget of a large address book has
 // as many as cards.
 const (
-	davMaxXML      = 4 << 20 // bytes
-	davMaxDepth    = 16      // nested elements
-	davMaxElements = 50_000  // elements
-	davMaxAttrs    = 32      // attributes of one element
-	davMaxNames    = 128     // properties asked at once; macOS asks some fifty
-	davMaxHrefs    = 20_000  // objects asked at once
+	davMaxXML       = 4 << 20  // bytes
+	davMaxDepth     = 16       // nested elements
+	davMaxElements  = 50_000   // elements
+	davMaxAttrs     = 32       // attributes of one element
+	davMaxNames     = 128      // properties asked at once; macOS asks some fifty
+	davMaxNameBytes = 16 << 10 // their names together: every object answers with all of them
+	davMaxHrefs     = 20_000   // objects asked at once
 )
 
 var (

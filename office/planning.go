@@ -28,6 +28,8 @@ const (
 	maxBytes    = 32 << 20
 	maxName     = 255                  // bytes of an object's name
 	forgetAfter = 400 * 24 * time.Hour // age of a deletion that is forgotten
+	maxGone     = 10_000               // deletions that are remembered: whoever makes and deletes without end fills no disk
+	trimEvery   = 500                  // changes between two looks at how many there are
 )
 
 // Collection is one of the two calendars of a seat.
@@ -80,18 +82,22 @@ type PutCondition struct{ IfMatch, IfNoneMatch string }
 
 // holds tells whether the condition allows a change of an object that has etag, or of none ("").
 func (c PutCondition) holds(etag string) bool {
-	named := func(list string) bool {
+	named := func(list string, weak bool) bool {
 		if strings.TrimSpace(list) == "*" {
 			return etag != ""
 		}
 		for _, t := range strings.Split(list, ",") {
-			if t = strings.TrimSpace(t); etag != "" && strings.Trim(t, `"`) == etag { // weak tags match nothing
+			if t = strings.TrimSpace(t); weak {
+				t = strings.TrimPrefix(t, "W/")
+			}
+			if etag != "" && strings.Trim(t, `"`) == etag {
 				return true
 			}
 		}
 		return false
 	}
-	return (c.IfMatch == "" || named(c.IfMatch)) && (c.IfNoneMatch == "" || !named(c.IfNoneMatch))
+	// RFC 9110, Sections 13.1.1 and 13.1.2: a weak tag never matches for If-Match, and matches for If-None-Match.
+	return (c.IfMatch == "" || named(c.IfMatch, false)) && (c.IfNoneMatch == "" || !named(c.IfNoneMatch, true))
 }
 
 // Planner keeps the calendars and tasks of officials. Whoever calls it has made sure that the seat is the caller's own.
@@ -430,7 +436,28 @@ func (p *Planner) erase(tx Tx, r *row, at time.Time) error {
 		return err
 	}
 	r.seq, r.gone, r.task, r.data = seq, true, 0, nil
-	return tx.Exec1("UPDATE office_objects SET seq = $1, gone = 1, data = NULL, etag = '', size = 0, starts = NULL, ends = NULL, task = NULL, modified = $2 WHERE id = $3", seq, at.Unix(), r.id)
+	err = tx.Exec1("UPDATE office_objects SET seq = $1, gone = 1, data = NULL, etag = '', size = 0, starts = NULL, ends = NULL, task = NULL, modified = $2 WHERE id = $3", seq, at.Unix(), r.id)
+	if err != nil || seq%trimEvery != 0 {
+		return err
+	}
+	return trim(tx, r.seat, r.c)
+}
+
+// trim forgets the oldest deletions of a collection beyond maxGone.
+func trim(tx Tx, seat Seat, c Collection) error {
+	var last int64
+	err := tx.Row("SELECT seq FROM office_objects WHERE seat = $1 AND collection = $2 AND gone = 1 ORDER BY seq DESC LIMIT 1 OFFSET $3", []any{seat.String(), string(c), maxGone}, &last)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec("UPDATE office_collections SET pruned = max(pruned, $3) WHERE seat = $1 AND collection = $2", seat.String(), string(c), last); err != nil {
+		return err
+	}
+	_, err = tx.Exec("DELETE FROM office_objects WHERE seat = $1 AND collection = $2 AND gone = 1 AND seq <= $3", seat.String(), string(c), last)
+	return err
 }
 
 // Delete deletes an object; a given task by the rules of given tasks. Errors: ErrNotFound, ErrChanged, *CalendarError.

@@ -266,8 +266,15 @@ func addTask(tx Tx, giver, assignee Seat, state TaskState, closed bool, due any,
 	return id, addStep(tx, id, giver, state, at)
 }
 
+// maxSteps is how many of a task's latest steps are kept: to and fro without end fills no disk.
+const maxSteps = 1000
+
 func addStep(tx Tx, task int64, by Seat, state TaskState, at time.Time) error {
-	_, err := tx.Exec("INSERT INTO office_task_steps (task, n, at, seat, state) SELECT $1, 1 + count(*), $2, $3, $4 FROM office_task_steps WHERE task = $1", task, at.Unix(), by.String(), int(state))
+	_, err := tx.Exec("INSERT INTO office_task_steps (task, n, at, seat, state) SELECT $1, 1 + coalesce(max(n), 0), $2, $3, $4 FROM office_task_steps WHERE task = $1", task, at.Unix(), by.String(), int(state))
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec("DELETE FROM office_task_steps WHERE task = $1 AND n <= (SELECT max(n) FROM office_task_steps WHERE task = $1) - $2", task, maxSteps)
 	return err
 }
 

@@ -262,6 +262,55 @@ func TestPlanningChanges(t *testing.T) {
 	}
 }
 
+// OPL-13, OPL-48: deletions and steps that are remembered are bounded, so that one client fills no disk.
+func TestPlanningRemembersSoMuch(t *testing.T) {
+	p, tables := plannerOver(t)
+	ctx := context.Background()
+	o, err := p.Put(ctx, boss.Seat, office.Day, "a.ics", vevent("a", "DTSTART:20261120T100000Z"), office.PutCondition{}, began)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, _ := given(t, p)
+	if err := tables.Update(ctx, func(tx office.Tx) error { // as if it had been done so often
+		for _, q := range []string{
+			"WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 10499) INSERT INTO office_objects (seat, collection, mark, uid, seq, gone, name, etag, size, modified) " +
+				"SELECT '99000011-2', 'day', randomblob(32), randomblob(32), i, 1, x'', '', 0, 0 FROM n",
+			"UPDATE office_collections SET seq = 10499 WHERE seat = '99000011-2' AND collection = 'day'",
+			"WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) INSERT INTO office_task_steps (task, n, at, seat, state) SELECT 1, i, 0, '99000011-1', 1 FROM n",
+		} {
+			if _, err := tx.Exec(q); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Delete(ctx, boss.Seat, office.Day, "a.ics", office.PutCondition{IfMatch: o.ETag}, began); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	if err := tables.View(ctx, func(tx office.Tx) error {
+		return tx.Row("SELECT count(*) FROM office_objects WHERE gone = 1", nil, &n)
+	}); err != nil || n != 10_000 {
+		t.Errorf("%d deletions are remembered, %v", n, err)
+	}
+	if _, _, _, err := p.Changes(ctx, boss.Seat, office.Day, 100, 1); !errors.Is(err, office.ErrOldToken) {
+		t.Errorf("a number from before what is forgotten: %v", err)
+	}
+	if changed, gone, seq, err := p.Changes(ctx, boss.Seat, office.Day, 10_499, 0); err != nil || len(changed) != 0 || len(gone) != 1 || seq != 10_500 {
+		t.Errorf("the last deletion: %v %v %d %v", changed, gone, seq, err)
+	}
+	for _, to := range []office.TaskState{office.TaskPrepared, office.TaskNew} {
+		if err := p.Move(ctx, worker.Seat, id, "", to, began); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if steps, err := p.History(ctx, worker.Seat, id); err != nil || len(steps) != 1000 || steps[999].State != office.TaskNew {
+		t.Errorf("%d steps, %v", len(steps), err)
+	}
+}
+
 // OPL-05, OPL-06: what becomes of the calendars, addresses and tasks of somebody who leaves.
 func TestLeaver(t *testing.T) {
 	p, ctx := planner(t), context.Background()
