@@ -41,7 +41,7 @@ type mailAnswer struct {
 
 // mailCarrier takes messages to where a body's mail goes. It is used by one goroutine.
 type mailCarrier interface {
-	// carry answers one answer a recipient, or an error when nothing can be carried now.
+	// carry answers one answer a recipient. With an error nothing more can be carried this way; answers that came before it count.
 	carry(id, from string, to []string, first int, content []byte) ([]mailAnswer, error)
 	close()
 }
@@ -108,7 +108,10 @@ func (m *Mail) Deliver(ctx context.Context, body string, at time.Time) (sent int
 			if answers, err = c.carry(d.id, d.from, d.to, d.n[0], d.content); err != nil {
 				// The next message gets a new connection: it may be this one that the server cannot bear.
 				c.close()
-				c, answers = nil, forEvery(d.to, answerOf(err))
+				c = nil
+				if answers == nil {
+					answers = forEvery(d.to, answerOf(err))
+				}
 				if broken++; broken == maxBroken {
 					unreachable = err
 				}
@@ -424,25 +427,27 @@ func (c *serverCarrier) carry(_, from string, to []string, _ int, content []byte
 		}
 		return answers, nil
 	}
-	_, err = w.CloseWithLMTPResponse()
+	given, err := w.CloseWithLMTPResponse()
 	var each smtp.LMTPDataError
-	switch {
-	case err == nil:
-	case errors.As(err, &each):
-		for _, i := range taken {
-			if e := each[to[i]]; e != nil {
-				answers[i] = answerOf(e)
-			}
+	errors.As(err, &each)
+	broke := false
+	for _, i := range taken {
+		switch {
+		case given[to[i]] != nil:
+		case each[to[i]] != nil:
+			answers[i] = answerOf(each[to[i]])
+		default: // the connection broke before the answer of this one: whoever has none has no letter
+			answers[i], broke = answerOf(errNoAnswer), true
 		}
-	case errors.As(err, &reply):
-		for _, i := range taken {
-			answers[i] = answerOf(err)
-		}
-	default:
-		return nil, err
+	}
+	if broke {
+		return answers, errNoAnswer
 	}
 	return answers, nil
 }
+
+// errNoAnswer is of a connection that broke before every recipient had an answer.
+var errNoAnswer = errors.New("office: mail: the server did not answer for every recipient")
 
 func forEvery(to []string, a mailAnswer) []mailAnswer {
 	out := make([]mailAnswer, len(to))

@@ -328,6 +328,53 @@ func TestPoisonedMessage(t *testing.T) {
 	}
 }
 
+// TestBrokenLMTP: a mailbox server that breaks off between the answers for two recipients: who has no answer has no letter, and waits (OML-20).
+func TestBrokenLMTP(t *testing.T) {
+	for answer, want := range map[string][2]string{"550 5.1.1 no such box": {"failed 550 5.1.1", "queued 451 4.4.1"}, "250 2.0.0 in": {"sent", "queued 451 4.4.1"},
+		"452 4.2.2 full": {"queued 452 4.2.2", "queued 451 4.4.1"}} {
+		w := newMailWorld(t)
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { l.Close() })
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				lines, text := bufio.NewReader(c), false
+				io.WriteString(c, "220 box\r\n") //nolint:errcheck // the other side tells
+				for {
+					line, err := lines.ReadString('\n')
+					if err != nil {
+						break
+					}
+					reply := "250 2.0.0 ok"
+					switch {
+					case text && line == ".\r\n":
+						io.WriteString(c, answer+"\r\n") //nolint:errcheck // the other side tells
+						c.Close()
+						continue
+					case text:
+						continue
+					case line == "DATA\r\n":
+						text, reply = true, "354 go"
+					}
+					io.WriteString(c, reply+"\r\n") //nolint:errcheck // the other side tells
+				}
+			}
+		}()
+		w.set(office.MailSettings{Kind: office.MailLMTP, Address: l.Addr().String(), TLS: "none"})
+		if _, err := w.send(olena, plainLetter, "one@b.example", "two@b.example"); err != nil {
+			t.Fatal(err)
+		}
+		w.deliver()
+		wantFates(t, w, "one@b.example "+want[0], "two@b.example "+want[1])
+	}
+}
+
 // TestEndlessAnswer: a server that never ends its answer is left, and the letter waits (OML-21).
 func TestEndlessAnswer(t *testing.T) {
 	w := newMailWorld(t)
