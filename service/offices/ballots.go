@@ -36,13 +36,14 @@ var base64url = base64.RawURLEncoding.Strict()
 // minute.
 const immediate = 200 * time.Millisecond
 
-// maxLists is how many recount lists are kept in memory: making one reads a whole box, and everybody may ask.
+// maxLists is how many recount lists, and how many results, are kept in memory: making one opens a whole box, and everybody may ask.
 const maxLists = 4
 
-// lists are recount lists that were asked for lately, by survey.
+// lists are recount lists and results of closed anonymous surveys that were asked for lately, by survey.
 type lists struct {
-	mu   sync.Mutex // held while one is made, so that it is made once
-	made map[string][]byte
+	mu      sync.Mutex // held while one is made, so that it is made once
+	made    map[string][]byte
+	tallies map[string]office.Tally // read only
 }
 
 func (p *part) mountBallots() error {
@@ -198,6 +199,24 @@ func (p *part) keptList(ctx context.Context, s *office.Survey) ([]byte, error) {
 	}
 	p.lists.made[s.ID] = list
 	return list, nil
+}
+
+// keptTally are the results of a closed anonymous survey, which nothing changes any more: counted once while they are asked for.
+func (p *part) keptTally(ctx context.Context, id string) (office.Tally, error) {
+	p.lists.mu.Lock()
+	defer p.lists.mu.Unlock()
+	if t, ok := p.lists.tallies[id]; ok {
+		return t, nil
+	}
+	t, err := p.box.Tally(ctx, id)
+	if err != nil {
+		return t, err
+	}
+	if p.lists.tallies == nil || len(p.lists.tallies) >= maxLists {
+		p.lists.tallies = map[string]office.Tally{}
+	}
+	p.lists.tallies[id] = t
+	return t, nil
 }
 
 func (p *part) recountHash(ctx context.Context, s *office.Survey) ([32]byte, error) {

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -464,6 +465,36 @@ func TestRace(t *testing.T) {
 	}
 }
 
+// TestResultsKept: results of a closed survey are counted once, however often they are looked at; opening a large box takes seconds.
+func TestResultsKept(t *testing.T) {
+	l := newPollster(t)
+	s := l.open(true, everyKind(t))
+	for _, person := range []string{"issued", "second", "suspended", "slip", "enrolled"} {
+		l.vote(s, person, office.Answer{"place": "away"})
+	}
+	if _, err := l.p.keptTally(t.Context(), s.ID); !errors.Is(err, office.ErrSurveyState) {
+		t.Errorf("results of an open survey: %v", err)
+	}
+	if err := l.p.closeSurvey(t.Context(), s.ID, l.w.Now()); err != nil {
+		t.Fatal(err)
+	}
+	page := "/office/surveys/" + s.ID + "/results"
+	status, _, first := l.w.Do(l.asks("issued"), "GET", page+"/csv", nil)
+	if status != 200 || !bytes.Contains(first, []byte(";5;100")) {
+		t.Fatalf("%d %s", status, first)
+	}
+	one, err := l.p.keptTally(t.Context(), s.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if two, err := l.p.keptTally(t.Context(), s.ID); err != nil || len(two.Questions) == 0 || &one.Questions[0] != &two.Questions[0] {
+		t.Errorf("counted again: %v", err)
+	}
+	if _, _, again := l.w.Do(l.asks("second"), "GET", page+"/csv", nil); !bytes.Equal(first, again) {
+		t.Error("the results differ")
+	}
+}
+
 // TestCutShort: a program that stops between the two halves goes on where it was.
 func TestCutShort(t *testing.T) {
 	w, p := surveyWorld(t)
@@ -482,11 +513,20 @@ func TestCutShort(t *testing.T) {
 	if _, err := p.box.Received(ctx, s.ID); !errors.Is(err, office.ErrNotFound) {
 		t.Fatalf("box: %v", err)
 	}
+	// Who comes before the job does has a ballot that is taken, not one for no box.
+	k := newToken(t, s)
+	status, signed := k.ask(t, w, w.As(official(w.Ministry.Holders["issued"])))
+	if status != http.StatusOK {
+		t.Fatalf("token: %d %s", status, signed)
+	}
+	if status, body := postJSON(t, w, w.Client(), "/api/v1/office/surveys/"+s.ID+"/ballots", k.ballot(t, signed, map[string]any{"room": "yes"})); status != http.StatusOK {
+		t.Errorf("ballot before the job: %d %s", status, body)
+	}
 	if err := p.closeSurveys(ctx, w.Now()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.box.Received(ctx, s.ID); err != nil {
-		t.Errorf("box after the job: %v", err)
+	if n, err := p.box.Received(ctx, s.ID); err != nil || n != 1 {
+		t.Errorf("box after the job: %d %v", n, err)
 	}
 	if _, err := p.surveys.Close(ctx, s.ID, w.Now()); err != nil { // and the box stays open
 		t.Fatal(err)

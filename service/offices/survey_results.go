@@ -97,7 +97,7 @@ func (p *part) surveyResults(ctx context.Context, s *office.Survey) (office.Tall
 		return office.Tally{}, nil, SurveyResultsLater
 	}
 	if s.Anonymous {
-		t, err := p.box.Tally(ctx, s.ID)
+		t, err := p.keptTally(ctx, s.ID)
 		return t, nil, err
 	}
 	named, err := p.surveys.Answers(ctx, s.ID)

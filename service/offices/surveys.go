@@ -247,6 +247,9 @@ func (p *part) surveyToken(ctx context.Context, in *tokenInput) (*tokenOutput, e
 		return nil, err
 	}
 	at := p.s.Now()
+	if err := p.haveBox(ctx, in.ID); err != nil {
+		return nil, err
+	}
 	signature, err := p.surveys.Sign(ctx, in.ID, person, blinded, surveyDay(at), at)
 	if err != nil {
 		return nil, surveyProblem(err)
@@ -254,6 +257,18 @@ func (p *part) surveyToken(ctx context.Context, in *tokenInput) (*tokenOutput, e
 	out := &tokenOutput{}
 	out.Body.Signature = base64url.EncodeToString(signature)
 	return out, nil
+}
+
+// haveBox makes the box of an open survey that has none, because opening was cut short: nobody is given a token for no box.
+func (p *part) haveBox(ctx context.Context, id string) error {
+	if _, err := p.box.Received(ctx, id); !errors.Is(err, office.ErrNotFound) {
+		return err
+	}
+	s, err := p.surveys.Survey(ctx, id)
+	if err != nil || !s.Anonymous || s.State != office.SurveyOpen {
+		return nil // signing says what it is
+	}
+	return p.box.Add(ctx, s.Box())
 }
 
 // homeSurveys are the open surveys that a member has not answered, on the first page.
