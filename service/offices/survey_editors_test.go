@@ -2,6 +2,7 @@ package offices
 
 import (
 	"bytes"
+	"fmt"
 	"mime/multipart"
 	"net/http"
 	"net/url"
@@ -89,6 +90,18 @@ func TestEditor(t *testing.T) {
 		}
 		if status, _, body := sendForm(t, w, c, base, form); status/100 != 4 || !strings.Contains(body, name) || !strings.Contains(body, "Чи вистачає місця?") {
 			t.Errorf("%s: %d, want it named and what was typed kept", name, status)
+		}
+	}
+
+	// However many groups are sent, what is read and shown of them is bounded.
+	many := draftForm(w)
+	for i := range 9_000 {
+		many.Add("who", fmt.Sprintf("%s/%d", w.Ministry.EDRPOU, i))
+	}
+	for _, do := range []string{"save", "add"} {
+		many.Set("do", do)
+		if status, _, body := sendForm(t, w, c, base, many); len(body) > 1<<20 || do == "save" && (status != 422 || !strings.Contains(body, "survey-audience")) {
+			t.Errorf("%s of 9,000 groups: %d, a page of %d bytes", do, status, len(body))
 		}
 	}
 

@@ -36,8 +36,11 @@ type questionForm struct {
 // groupForm is one group of the audience: "ЄДРПОУ" or "ЄДРПОУ/unit", and a category.
 type groupForm struct{ Who, Category string }
 
-// maxFormQuestions bounds what a form is read into; office has the real limits.
-const maxFormQuestions = 100
+// Bounds of what a form is read into; office has the real limits, and refuses the one group too many.
+const (
+	maxFormQuestions = 100
+	maxFormGroups    = 101
+)
 
 // readSurveyForm reads what was typed.
 func readSurveyForm(v url.Values) surveyForm {
@@ -54,6 +57,9 @@ func readSurveyForm(v url.Values) surveyForm {
 			Length: at("length"), If: at("if"), Is: at("is"), From: at("from"), To: at("to")})
 	}
 	for i, who := range v["who"] {
+		if len(f.Groups) == maxFormGroups {
+			break
+		}
 		g := groupForm{Who: who}
 		if i < len(v["category"]) {
 			g.Category = v["category"][i]
@@ -73,7 +79,7 @@ func (f *surveyForm) change(button string) bool {
 	switch {
 	case verb == "add":
 		f.Questions = append(f.Questions, questionForm{Kind: string(office.KindOne)})
-	case verb == "group":
+	case verb == "group" && len(f.Groups) < maxFormGroups:
 		f.Groups = append(f.Groups, groupForm{})
 	case verb == "delete" && known:
 		f.renumber(func(n int) int {
