@@ -207,7 +207,7 @@ func TestStaffingBombs(t *testing.T) {
 		}
 	}
 	lines, wrong, err := office.ParseStaffing(sheet(t, sheetHead+`<row><c t="inlineStr"><is><t>радник_x000D_
- голови</t></is></c><c><v>1.1000000000000001</v></c></row><row r="5"><c r="B5" t="str"><v>2</v></c></row></sheetData><mergeCell ref="C1:D1"/>`))
+ голови</t></is></c><c><v>1.1000000000000001</v></c><c t="s"><v/></c><c t="s"/></row><row r="5"><c r="B5" t="str"><v>2</v></c></row></sheetData><mergeCell ref="C1:D1"/>`))
 	if err != nil || !reflect.DeepEqual(lines, []office.StaffLine{{Position: "радник голови", Count: 110}}) || !reflect.DeepEqual(wrong, []office.StaffProblem{{Line: 5, Code: office.StaffNoPosition}}) {
 		t.Errorf("%+v %v %v", lines, wrong, err)
 	}

@@ -243,6 +243,9 @@ func (s *xlsxSheet) token(t xml.Token) error {
 
 // put keeps the text of the cell at which the reader stands.
 func (s *xlsxSheet) put(text string) error {
+	if text == "" { // of any kind: some programs write cells that have a border only
+		return nil
+	}
 	switch s.kind {
 	case "s":
 		n, err := strconv.Atoi(text)
