@@ -1,7 +1,9 @@
 // The page that waits for the phone: asks whether it has answered, and goes on when it has.
 
 const wait = document.getElementById("wait");
-const LOOK = 1500; // milliseconds between two looks
+// Milliseconds to the next look: often while people look at the phone, then seldom. A whole office asks from one address, which has
+// so many requests in a minute.
+let pause = 1500;
 
 async function look() {
   try {
@@ -14,7 +16,8 @@ async function look() {
   } catch {
     // no connection: the next look tells
   }
-  setTimeout(look, LOOK);
+  pause = Math.min(pause * 1.1, 5000);
+  setTimeout(look, pause);
 }
 
 if (wait && wait.dataset.state === "waiting") {
@@ -22,7 +25,7 @@ if (wait && wait.dataset.state === "waiting") {
   document.getElementById("same-device").addEventListener("click", () => {
     sessionStorage.setItem("posvid-office-login", JSON.stringify({ code: wait.dataset.code, number: Number(wait.dataset.number) }));
   });
-  setTimeout(look, LOOK);
+  setTimeout(look, pause);
 }
 const form = document.getElementById("finish-form");
 if (form) form.submit();
