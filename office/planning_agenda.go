@@ -5,8 +5,10 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base32"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -318,20 +320,26 @@ func (p *Planner) FeedData(ctx context.Context, f Feed, lang string, at time.Tim
 	var zones, rest []icalNode
 	named := map[string]string{} // TZID and what it says
 	add := func(o *calendarObject) {
-		rename := map[string]string{}
+		rename := map[string]string{} // TZID as it stands in the lines
 		for _, z := range o.root.comps("VTIMEZONE") {
-			own, says := z.first("TZID").value, string(z.bytes())
-			id := own
+			own := z.first("TZID").value
+			base := own
+			if !f.Detail {
+				bare(z)
+				base = busyZone(own)
+				z.set("TZID", "", base)
+			}
+			says, id := string(z.bytes()), base
 			if _, ok := known(id); !ok {
 				for n := 2; named[id] != "" && named[id] != says; n++ { // two programs' own zones of one name
-					id = fmt.Sprintf("%s %d", own, n)
+					id = fmt.Sprintf("%s %d", base, n)
 				}
 			}
 			if rename[own] = id; named[id] != "" {
 				continue
 			}
 			named[id] = says
-			if own != id {
+			if base != id {
 				z.set("TZID", "", id)
 			}
 			zones = append(zones, icalNode{comp: z})
@@ -341,7 +349,12 @@ func (p *Planner) FeedData(ctx context.Context, f Feed, lang string, at time.Tim
 				if n.line == nil {
 					continue
 				}
-				if id, ok := rename[n.line.param("TZID")]; ok && id != n.line.param("TZID") {
+				own := n.line.param("TZID")
+				id, ok := rename[own]
+				if !ok && own != "" && !f.Detail {
+					id, ok = busyZone(own), true
+				}
+				if ok && id != own {
 					item.c.nodes[i].line = withZone(n.line, id)
 				}
 			}
@@ -367,14 +380,24 @@ func (p *Planner) FeedData(ctx context.Context, f Feed, lang string, at time.Tim
 				}
 			}
 			for _, item := range o.items {
-				item.c.keep(func(n icalNode) bool { return f.Detail && n.comp == nil || n.line != nil && busyOnly[n.line.name] })
-				if !f.Detail {
-					busy := "зайнято"
-					if lang == "en" {
-						busy = "busy"
-					}
-					item.c.set("SUMMARY", "", busy)
+				if f.Detail {
+					item.c.keep(func(n icalNode) bool { return n.comp == nil })
+					continue
 				}
+				uid, err := p.mark("feed-uid", r.seat, r.c, o.uid)
+				if err != nil {
+					return err
+				}
+				bare(item.c)
+				item.c.set("UID", "", hex.EncodeToString(uid[:16]))
+				if item.c.first("DTSTAMP") == nil {
+					item.c.add("DTSTAMP", "", at.UTC().Format("20060102T150405Z"))
+				}
+				busy := "зайнято"
+				if lang == "en" {
+					busy = "busy"
+				}
+				item.c.set("SUMMARY", "", busy)
 			}
 			add(o)
 		}
@@ -384,9 +407,48 @@ func (p *Planner) FeedData(ctx context.Context, f Feed, lang string, at time.Tim
 	return root.bytes(), err
 }
 
-// busyOnly are the properties that say when somebody is busy and nothing else.
-var busyOnly = map[string]bool{"UID": true, "DTSTAMP": true, "DTSTART": true, "DTEND": true, "DURATION": true, "RRULE": true, "RDATE": true, "EXDATE": true,
-	"RECURRENCE-ID": true, "STATUS": true, "TRANSP": true, "SEQUENCE": true}
+// busyOnly are the properties that say when somebody is busy and nothing else, and what their values are then: programs write
+// what they like where nobody reads it.
+var busyOnly = func() map[string]*regexp.Regexp {
+	times, read := regexp.MustCompile(`(?i)^[0-9TZPDHMSW,/+-]+$`), regexp.MustCompile(``) // read: readObject takes nothing else
+	return map[string]*regexp.Regexp{"DTSTAMP": times, "DTSTART": times, "DTEND": times, "DURATION": times, "RDATE": times, "EXDATE": times, "RECURRENCE-ID": times, "RRULE": read,
+		"STATUS": read, "TRANSP": regexp.MustCompile(`(?i)^(OPAQUE|TRANSPARENT)$`), "SEQUENCE": regexp.MustCompile(`^[0-9]{1,9}$`), "TZID": read, "TZOFFSETFROM": read, "TZOFFSETTO": read}
+}()
+
+// bare leaves a component, and those in a zone, with what says when somebody is busy and nothing else.
+func bare(c *icalComp) {
+	c.keep(func(n icalNode) bool {
+		if n.comp != nil {
+			bare(n.comp)
+			return c.name == "VTIMEZONE"
+		}
+		value := busyOnly[n.line.name]
+		return value != nil && value.MatchString(n.line.value)
+	})
+	for i, n := range c.nodes {
+		if n.line == nil {
+			continue
+		}
+		params := ""
+		for _, p := range n.line.params {
+			switch v := strings.ToUpper(strings.Join(p.values, ",")); {
+			case p.name == "VALUE" && (v == "DATE" || v == "DATE-TIME" || v == "PERIOD"), p.name == "RANGE" && v == "THISANDFUTURE":
+				params += ";" + p.name + "=" + v
+			case p.name == "TZID":
+				params += ";TZID=" + quoteParam(p.values[0])
+			}
+		}
+		c.nodes[i].line = newLine(n.line.name, params, n.line.value)
+	}
+}
+
+// busyZone is a time zone's name without what its program put there.
+func busyZone(id string) string {
+	if l, ok := known(id); ok {
+		return l.String()
+	}
+	return "zone"
+}
 
 // withZone is a line under another TZID.
 func withZone(l *icalLine, id string) *icalLine {
@@ -400,7 +462,11 @@ func withZone(l *icalLine, id string) *icalLine {
 			if p.name == "TZID" {
 				v = id
 			}
-			params.WriteString(quoteParam(v))
+			if isName(strings.ReplaceAll(v, "/", "-")) { // not every program reads VALUE="DATE"
+				params.WriteString(v)
+			} else {
+				params.WriteString(quoteParam(v))
+			}
 		}
 	}
 	return newLine(l.name, params.String(), l.value)

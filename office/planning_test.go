@@ -262,6 +262,39 @@ func TestPlanningChanges(t *testing.T) {
 	}
 }
 
+// OPL-52: the address that says only when somebody is busy says it in every line of every object, and nothing else.
+func TestBusyFeed(t *testing.T) {
+	p, ctx := planner(t), context.Background()
+	zone := func(id, offset string) []string {
+		return []string{"BEGIN:VTIMEZONE", "TZID:" + id, "COMMENT:SECRET", "X-A:SECRET", "BEGIN:STANDARD", "DTSTART;X-A=SECRET:19700101T000000", "TZNAME:SECRET", "TZOFFSETFROM:" + offset, "TZOFFSETTO:" + offset,
+			"X-A:SECRET", "END:STANDARD", "END:VTIMEZONE"}
+	}
+	lines := append(zone("SECRET one", "+0500"), zone("SECRET two", "+0700")...)
+	lines = append(lines, "BEGIN:VEVENT", "UID:SECRET", "DTSTAMP:SECRET", "DTSTART;TZID=SECRET one;X-A=SECRET:20261120T100000", "DTEND;TZID=SECRET two;VALUE=DATE-TIME:20261120T130000", "SUMMARY:SECRET", "LOCATION:SECRET",
+		"ATTENDEE:mailto:SECRET", "ATTACH:SECRET", "URL:SECRET", "CLASS:PRIVATE", "TRANSP:SECRET", "SEQUENCE:SECRET", "STATUS;X-A=SECRET:CONFIRMED", "RRULE;X-A=SECRET:FREQ=DAILY;COUNT=2",
+		"RDATE;VALUE=PERIOD:20261129T080000Z/SECRET", "EXDATE;X-A=SECRET:20261130T080000Z", "BEGIN:VALARM", "DESCRIPTION:SECRET", "END:VALARM", "END:VEVENT")
+	for name, data := range map[string][]byte{"a": ics(lines...), "b": vevent("SECRET b", "DTSTART;TZID=/SECRET/Europe/Kyiv:20261120T100000", "DURATION;VALUE=SECRET:PT1H", "SUMMARY:SECRET"),
+		"c": vevent("SECRET c", "DTSTART;VALUE=DATE:20261120", "SUMMARY:SECRET")} {
+		if _, err := p.Put(ctx, boss.Seat, office.Day, name, data, office.PutCondition{}, began); err != nil {
+			t.Fatal(name, err)
+		}
+	}
+	data, err := p.FeedData(ctx, office.Feed{Seat: boss.Seat}, "en", began)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(data)
+	if strings.Contains(text, "SECRET") {
+		t.Errorf("it says more: %s", text)
+	}
+	for want, n := range map[string]int{"BEGIN:VEVENT": 3, "BEGIN:VTIMEZONE": 2, "SUMMARY:busy": 3, "TZID:zone\r\n": 1, "TZID:zone 2\r\n": 1, `DTSTART;TZID=zone:20261120T100000`: 1, `DTEND;TZID="zone 2";VALUE=DATE-TIME:20261120T130000`: 1,
+		"RRULE:FREQ=DAILY;COUNT=2": 1, "STATUS:CONFIRMED": 1, "DTSTAMP:": 3, "UID:": 3, "DTSTART;VALUE=DATE:20261120": 1, `DTSTART;TZID=Europe/K`: 1, "DURATION:PT1H\r\nUID:": 1} {
+		if got := strings.Count(text, want); got != n {
+			t.Errorf("%q %d times, want %d: %s", want, got, n, text)
+		}
+	}
+}
+
 // OPL-13, OPL-48: deletions and steps that are remembered are bounded, so that one client fills no disk.
 func TestPlanningRemembersSoMuch(t *testing.T) {
 	p, tables := plannerOver(t)
