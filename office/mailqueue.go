@@ -375,6 +375,9 @@ func (c *serverCarrier) close() {
 // setupCodes are answers to MAIL that are about the gate, not about the message (RFC 5321, RFC 4954).
 var setupCodes = map[int]bool{500: true, 501: true, 502: true, 503: true, 504: true, 530: true, 535: true, 538: true}
 
+// loginCodes are those that a server which looks at everything together gives only at RCPT or DATA.
+var loginCodes = map[int]bool{530: true, 535: true, 538: true}
+
 func (c *serverCarrier) carry(_, from string, to []string, _ int, content []byte) ([]mailAnswer, error) {
 	if c.used {
 		if err := c.client.Reset(); err != nil {
@@ -398,6 +401,9 @@ func (c *serverCarrier) carry(_, from string, to []string, _ int, content []byte
 		if err != nil && !errors.As(err, &reply) {
 			return nil, err
 		}
+		if err != nil && loginCodes[reply.Code] {
+			err = errSetup(err)
+		}
 		if answers[i] = answerOf(err); err == nil {
 			taken = append(taken, i)
 		}
@@ -407,6 +413,9 @@ func (c *serverCarrier) carry(_, from string, to []string, _ int, content []byte
 	}
 	w, err := c.client.Data()
 	if errors.As(err, &reply) {
+		if loginCodes[reply.Code] {
+			err = errSetup(err)
+		}
 		for _, i := range taken {
 			answers[i] = answerOf(err)
 		}

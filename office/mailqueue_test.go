@@ -252,6 +252,12 @@ func TestServerRefusesTheGate(t *testing.T) {
 		"refused text": {func(_ *smtp.Server, r *relay) {
 			r.data = func(int) error { return reply(554, smtp.EnhancedCode{5, 7, 1}, "spam") }
 		}, nil, "failed 554 5.7.1"},
+		"log-in wanted late": {func(_ *smtp.Server, r *relay) {
+			r.rcpt = func(string) error { return reply(530, smtp.EnhancedCode{5, 7, 0}, "authentication required") }
+		}, nil, "queued 451 4.7.0"},
+		"refused recipient": {func(_ *smtp.Server, r *relay) {
+			r.rcpt = func(string) error { return reply(550, smtp.EnhancedCode{5, 1, 1}, "no such box") }
+		}, nil, "failed 550 5.1.1"},
 		"wrong password": {secure, func(s *office.MailSettings) {
 			s.TLS, s.User, s.Password, s.Roots = "starttls", "gate", "wrong", pemOf(certificate)
 		}, "queued 451 4.7.0"},
