@@ -466,7 +466,22 @@ func rebuild(raw []byte, s mailSender, at time.Time) (mailDraft, error) {
 		return mailDraft{}, err
 	}
 	parts := 0
-	return out, out.part.sevenBit(0, &parts)
+	if err := out.part.sevenBit(0, &parts); err != nil {
+		return mailDraft{}, err
+	}
+	if strings.HasPrefix(out.part.media, "message/") {
+		// A signed part that is a message is an older form of header protection (RFC 8551, Section 3.1): mail programs that know it would show
+		// the inner From as the sender whom the signature vouches for.
+		boundary := newMailID()
+		var b bytes.Buffer
+		b.WriteString("--" + boundary + "\r\n")
+		if err := out.part.write(&b, nil); err != nil {
+			return mailDraft{}, err
+		}
+		b.WriteString("\r\n--" + boundary + "--\r\n")
+		out.part = mailPart{media: "multipart/mixed", params: map[string]string{"boundary": boundary}, encoding: "7bit", body: b.Bytes()}
+	}
+	return out, nil
 }
 
 // addressList is a field of addresses, written anew. A group without members stays what it says: that recipients are not named.

@@ -243,6 +243,21 @@ func TestMalformedMessage(t *testing.T) {
 	}
 }
 
+// TestMessageInside: a message that is all of a letter goes as a part of it, and never as what the signature is over: some mail programs take the header of
+// such one for the letter's own (OML-09).
+func TestMessageInside(t *testing.T) {
+	for _, kind := range []string{"message/rfc822", "message/rfc822; forwarded=no", "message/global", "Message/RFC822; hp=\"clear\""} {
+		d, err := draft("From: <" + draftFrom.address + ">\nMIME-Version: 1.0\nContent-Type: " + kind + "\n\nFrom: boss@minagro.example\nSubject: forged\n\ntext\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, whole := entityOf(t, d)
+		if got := m.Header.Get("Content-Type"); !strings.HasPrefix(got, "multipart/mixed; boundary=") || !bytes.Contains(whole, []byte("\r\nFrom: boss@minagro.example\r\nSubject: forged\r\n\r\ntext\r\n")) {
+			t.Errorf("%s: %s\n%s", kind, got, whole)
+		}
+	}
+}
+
 // TestFoldedHeader: a header that folds at every other byte is read once, not once a line: a message may have a hundred of them (OML-07).
 func TestFoldedHeader(t *testing.T) {
 	raw := "From: <" + draftFrom.address + ">\nSubject: one\n two\nX-Long: a" + strings.Repeat("\n ", 80<<10) + "\n\ntext\n"
