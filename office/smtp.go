@@ -5,10 +5,12 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net"
 	"net/netip"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -360,7 +362,12 @@ func (s *gateSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 }
 
 // Data implements smtp.Session: a message is answered with success only when it lies in the queue, on the disk.
-func (s *gateSession) Data(r io.Reader) error {
+func (s *gateSession) Data(r io.Reader) (err error) {
+	defer func() { // the library would say it to nobody
+		if cause := recover(); cause != nil {
+			err = s.reply(fmt.Errorf("office: mail: panic of %T at a message\n%s", cause, debug.Stack()))
+		}
+	}()
 	s.mu.Lock()
 	known, login, e := s.known, s.login, Envelope{From: s.from, To: s.to}
 	s.mu.Unlock()

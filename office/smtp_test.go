@@ -449,6 +449,26 @@ func TestSmuggling(t *testing.T) {
 	}
 }
 
+// TestFaultAtAMessage: what breaks at one message is told to the operator without its text, and the answer is to try again; the gate goes on (OML-19).
+func TestFaultAtAMessage(t *testing.T) {
+	g := newGateWorld(t)
+	heard := make(chan string, 10)
+	if err := g.gate.Join(office.GateJoin{Mail: g.mail, Login: gateLogin, Now: func() time.Time { panic("text of a letter") },
+		Fault: func(err error) { heard <- err.Error() }}); err != nil {
+		t.Fatal(err)
+	}
+	c := g.dial(t, "olena", "opona-dvi")
+	for range 2 {
+		var reply *smtp.SMTPError
+		if err := c.SendMail(olena.Email, []string{"k@other.example"}, strings.NewReader(strings.ReplaceAll(plainLetter, "\n", "\r\n"))); !errors.As(err, &reply) || reply.Code != 451 {
+			t.Fatalf("%v, want 451", err)
+		}
+		if text := <-heard; !strings.Contains(text, "panic of string") || strings.Contains(text, "text of a letter") {
+			t.Errorf("the operator hears %q", text)
+		}
+	}
+}
+
 // TestStopping: a stop waits for a message that is coming in, and ends who only sits there (OML-19).
 func TestStopping(t *testing.T) {
 	g := newGateWorld(t)
