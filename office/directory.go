@@ -326,15 +326,18 @@ func clean(s string, n int) string {
 	if len(s) <= n && isClean(s) {
 		return s
 	}
-	s = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, ""), unicode.IsSpace), " ")
 	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Co, r) {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Co, r):
 			return -1
 		}
 		return r
-	}, s)
+	}, strings.ToValidUTF8(s, ""))
+	s = strings.Join(strings.Fields(s), " ") // after the marks between spaces are gone
 	if utf8.RuneCountInString(s) > n {
-		s = string([]rune(s)[:n])
+		s = strings.TrimRight(string([]rune(s)[:n]), " ")
 	}
 	return s
 }

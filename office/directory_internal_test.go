@@ -47,3 +47,17 @@ func TestTransliteration(t *testing.T) {
 		}
 	}
 }
+
+// TestClean: what was cleaned stays as it is, so that no formula hides behind a mark that is taken out.
+func TestClean(t *testing.T) {
+	for in, want := range map[string]string{"": "", " а  б ": "а б", "а\r\nб\tв": "а б в", "\u200e =1+1": "=1+1", "=\u200f1 \u2066": "=1", "\u00a0а\u2028б": "а б", "а\x00б": "аб", "\xffа": "а",
+		"абвгд еж": "абвгд", "аб\u00adвг": "абвг", "аб \u200b\u200b в": "аб в", "Мар'яна": "Мар'ян"} {
+		got := clean(in, 6)
+		if got != want || clean(got, 6) != got {
+			t.Errorf("%q: %q, then %q; want %q", in, got, clean(got, 6), want)
+		}
+	}
+	if got := SafeCell("\u200e =1+1"); got != "'=1+1" {
+		t.Errorf("a formula behind a mark: %q", got)
+	}
+}
