@@ -81,6 +81,8 @@ func TestEditor(t *testing.T) {
 	}
 	if status, _, body := sendForm(t, w, c, base+"/"+id, form); status != http.StatusConflict || !strings.Contains(body, "survey-changed") || !strings.Contains(body, "Умови праці й тиша") {
 		t.Errorf("the same revision again: %d, want a conflict that keeps what was typed", status)
+	} else if strings.Count(body, `name="revision" value="1"`) != 3 || strings.Contains(body, `name="revision" value="2"`) {
+		t.Error("beside what was typed, what the other editor saved can be opened or replaced unseen")
 	}
 
 	for name, wrong := range map[string]url.Values{"survey-wrong": {"title.uk": {""}}, "survey-foreign-body": {"who": {w.Council.EDRPOU}}, "survey-audience": {"who": {""}}} {
