@@ -411,7 +411,7 @@ func openFor(tx Tx, id string, anonymous bool, person [32]byte, at time.Time) (S
 
 // Sign gives a person the blind signature of an anonymous survey, once; the same blinded message again gets the same answer, since
 // the first may have been lost. day is the date in Kyiv, all that is kept of the time. Errors: ErrNotFound, ErrSurveyClosed,
-// ErrNotEligible, ErrServed, ErrBlinded.
+// ErrNotEligible, ErrServed, ErrBlinded, ErrTampered after a closing that failed so.
 func (v *Surveys) Sign(ctx context.Context, id string, person [32]byte, blinded []byte, day string, at time.Time) ([]byte, error) {
 	var private []byte
 	err := v.store.Update(ctx, func(tx Tx) error {
@@ -429,6 +429,9 @@ func (v *Surveys) Sign(ctx context.Context, id string, person [32]byte, blinded 
 		var sealed, before []byte
 		if err := tx.Row("SELECT key FROM office_surveys WHERE id = $1", []any{id}, &sealed); err != nil {
 			return err
+		}
+		if len(sealed) == 0 { // Close found it so
+			return fmt.Errorf("%w: no key", ErrTampered)
 		}
 		if private, err = tx.Open("office_surveys.key", id, sealed); err != nil {
 			return err
@@ -494,9 +497,11 @@ func (v *Surveys) AnswerNamed(ctx context.Context, id string, person [32]byte, a
 }
 
 // Close ends a survey and destroys its key: from then on nobody can sign a token, whoever has the file and the data key. Closing
-// again changes nothing. Errors: ErrNotFound, ErrSurveyState for a draft, ErrTampered.
+// again changes nothing. Errors: ErrNotFound, ErrSurveyState for a draft; ErrTampered: it stays as it is, but without its key.
 func (v *Surveys) Close(ctx context.Context, id string, at time.Time) (s Survey, err error) {
+	var tampered error
 	err = v.store.Update(ctx, func(tx Tx) error {
+		tampered = nil
 		if s, err = surveyIn(tx, id); err != nil {
 			return err
 		}
@@ -514,13 +519,14 @@ func (v *Surveys) Close(ctx context.Context, id string, at time.Time) (s Survey,
 		if err := tx.Row(q, []any{id}, &rows); err != nil {
 			return err
 		}
-		if rows != s.Issued {
-			return fmt.Errorf("%w: %d rows, sealed %d", ErrTampered, rows, s.Issued)
-		}
 		// What is deleted is overwritten, not only forgotten; the log is emptied by Rewrite.
 		var on int
 		if err := tx.Row("PRAGMA secure_delete = ON", nil, &on); err != nil {
 			return err
+		}
+		if rows != s.Issued { // it gets no results, but its key goes
+			tampered = fmt.Errorf("%w: %d rows, sealed %d", ErrTampered, rows, s.Issued)
+			return tx.Exec1("UPDATE office_surveys SET key = NULL WHERE id = $1", id)
 		}
 		if s.Closes.After(at) {
 			s.Closes = at.UTC().Truncate(time.Second)
@@ -533,6 +539,9 @@ func (v *Surveys) Close(ctx context.Context, id string, at time.Time) (s Survey,
 	}
 	if file, ok := v.store.(interface{ Checkpoint(context.Context) error }); ok && s.Anonymous {
 		err = file.Checkpoint(ctx)
+	}
+	if err = errors.Join(tampered, err); tampered != nil {
+		return Survey{}, err
 	}
 	return s, err
 }

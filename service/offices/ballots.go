@@ -235,7 +235,7 @@ func (p *part) recountList(w http.ResponseWriter, r *http.Request) error {
 	}
 	list, err := p.keptList(r.Context(), &s)
 	if err != nil {
-		return err
+		return surveyProblem(err)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Disposition", `inline; filename="posvid-recount-`+s.ID+`.json"`)

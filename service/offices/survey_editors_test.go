@@ -2,6 +2,7 @@ package offices
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"mime/multipart"
 	"net/http"
@@ -221,6 +222,41 @@ func TestNamedResults(t *testing.T) {
 	}
 	if status, body := getPage(t, w, w.As(official(w.Ministry.Holders["issued"])), base+"/answers/csv"); status != http.StatusForbidden {
 		t.Errorf("answers with names for an official: %d %.100s", status, body)
+	}
+}
+
+// TestTamperedSurvey: rows that were changed beside the program are told as that, with what to do, and the key goes all the same.
+func TestTamperedSurvey(t *testing.T) {
+	w, p := surveyWorld(t)
+	s := openSample(t, w, p, true)
+	if status, body := newToken(t, s).ask(t, w, w.As(official(w.Ministry.Holders["issued"]))); status != 200 {
+		t.Fatalf("%d %s", status, body)
+	}
+	err := p.c.Store.Update(t.Context(), func(tx office.Tx) error {
+		_, err := tx.Exec("DELETE FROM office_survey_served")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := "/b/" + w.Ministry.EDRPOU + "/office/surveys/" + s.ID
+	status, _, body := sendForm(t, w, w.As(w.Role(service.OfficeEditor, w.Ministry)), base+"/close", nil)
+	if status != http.StatusConflict || !strings.Contains(body, "survey-tampered") {
+		t.Errorf("closing: %d %.300s", status, body)
+	}
+	if status, body := newToken(t, s).ask(t, w, w.As(official(w.Ministry.Holders["second"]))); status != http.StatusConflict || problemCode(t, body) != "survey-tampered" {
+		t.Errorf("a token after that: %d %s", status, body)
+	}
+	w.Advance(2 * time.Hour)
+	if err := p.closeSurveys(t.Context(), w.Now()); !errors.Is(err, office.ErrTampered) {
+		t.Errorf("the job: %v", err)
+	}
+	var key []byte
+	err = p.c.Store.View(t.Context(), func(tx office.Tx) error {
+		return tx.Row("SELECT key FROM office_surveys WHERE id = $1", []any{s.ID}, &key)
+	})
+	if err != nil || len(key) != 0 {
+		t.Errorf("the key is still there: %d bytes %v", len(key), err)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/posvid/posvid/issuer"
 	"github.com/posvid/posvid/office"
 	"github.com/posvid/posvid/service"
+	"github.com/posvid/posvid/store"
 )
 
 // Problems of surveys.
@@ -35,6 +36,8 @@ var (
 		"Оберіть інший день і час закриття.", "Choose another day and time of closing.")
 	SurveyAudience = service.NewProblem(http.StatusUnprocessableEntity, "survey-audience", "Немає кого питати: коло порожнє або назване не так.", "There is nobody to ask: the audience is empty or not named as it has to be.",
 		"Оберіть хоч один орган, підрозділ чи категорію, де є люди.", "Choose at least one body, unit or category that has people.")
+	SurveyTampered = service.NewProblem(http.StatusConflict, "survey-tampered", "Записи цього опитування змінено поза програмою, тому його результатів не буде.", "Records of this survey were changed beside the program, so it has no results.",
+		"Скажіть адміністратору служби; щоб запитати знову, створіть нове опитування.", "Tell the administrator of the service; to ask again, make a new survey.")
 	AnswerWrong = service.NewProblem(http.StatusUnprocessableEntity, "answer-wrong", "Відповідь не така, як питали.", "The answer is not as was asked.",
 		"Виправте названі питання.", "Mend the questions that are named.")
 )
@@ -67,7 +70,8 @@ func surveyProblem(err error) error {
 		problem *service.Problem
 	}{{office.ErrNotFound, UnknownSurvey}, {office.ErrSurveyClosed, SurveyClosed}, {office.ErrNotEligible, NotEligible}, {office.ErrServed, SurveyServed},
 		{office.ErrBlinded, BlindedWrong}, {office.ErrSurveyState, SurveyState}, {office.ErrConflict, SurveyChanged}, {office.ErrSurveySmall, SurveySmall},
-		{office.ErrSurveyTerm, SurveyTerm}, {office.ErrAudience, SurveyAudience}, {office.ErrForged, BallotForged}, {office.ErrBallotCounted, BallotCounted}} {
+		{office.ErrSurveyTerm, SurveyTerm}, {office.ErrAudience, SurveyAudience}, {office.ErrForged, BallotForged}, {office.ErrBallotCounted, BallotCounted},
+		{office.ErrTampered, SurveyTampered}, {store.ErrSealed, SurveyTampered}} {
 		if errors.Is(err, known.err) {
 			return known.problem.Because(err)
 		}
