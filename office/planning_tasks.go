@@ -627,7 +627,8 @@ func (p *Planner) Give(ctx context.Context, giver, assignee Member, d Draft, at 
 	return id, err
 }
 
-// maxGiven bounds the open tasks that one person has from another, who cannot delete them.
+// maxGiven bounds the open tasks that one person has from another, who cannot delete them, and the cancelled ones, which he can:
+// giving and cancelling without end must not fill his collection.
 const maxGiven = 100
 
 // room tells whether a giver can give one more. Error: ErrFull.
@@ -635,11 +636,12 @@ func room(tx Tx, giver, assignee Seat) error {
 	if giver == assignee {
 		return nil
 	}
-	var n int
-	if err := tx.Row("SELECT count(*) FROM office_tasks WHERE giver = $1 AND assignee = $2 AND state < 4 AND closed = 0", []any{giver.String(), assignee.String()}, &n); err != nil {
+	var open, cancelled int
+	if err := tx.Row(`SELECT coalesce(sum(t.closed = 0), 0), coalesce(sum(t.closed), 0) FROM office_tasks AS t WHERE t.giver = $1 AND t.assignee = $2 AND t.state < 4
+		AND EXISTS (SELECT 1 FROM office_objects AS o WHERE o.task = t.id AND o.seat = $2)`, []any{giver.String(), assignee.String()}, &open, &cancelled); err != nil {
 		return err
 	}
-	if n >= maxGiven {
+	if open >= maxGiven || cancelled >= maxGiven {
 		return ErrFull
 	}
 	return nil

@@ -342,6 +342,25 @@ func TestPlanningBounds(t *testing.T) {
 	if _, err := p.Give(ctx, third, worker, office.Draft{Summary: "x"}, began); err != nil {
 		t.Errorf("of another: %v", err)
 	}
+	// Cancelling makes room for as many again, until the assignee has put some of them away.
+	tasks, err := p.TasksOf(ctx, boss.Seat, true, false)
+	if err != nil || len(tasks) != 100 {
+		t.Fatal(len(tasks), err)
+	}
+	for _, task := range tasks {
+		if err := p.Cancel(ctx, boss.Seat, task.ID, "", began); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := p.Give(ctx, boss, worker, office.Draft{Summary: "x"}, began); !errors.Is(err, office.ErrFull) {
+		t.Errorf("after a hundred cancelled: %v", err)
+	}
+	if err := p.Delete(ctx, worker.Seat, office.Tasks, tasks[0].Name, office.PutCondition{}, began); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Give(ctx, boss, worker, office.Draft{Summary: "x"}, began); err != nil {
+		t.Errorf("one put away: %v", err)
+	}
 	for _, d := range []office.Draft{{}, {Summary: " \n"}, {Summary: strings.Repeat("я", 301)}, {Summary: "x", Description: strings.Repeat("я", 8001)}, {Summary: "x", Due: time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC)}} {
 		if _, err := p.Give(ctx, boss, third, d, began); err == nil {
 			t.Errorf("%+v was taken", d)
