@@ -69,11 +69,14 @@ func (f *serveFlags) listenSMTP(env *cli.Env, origin string) (_ *smtpServer, err
 	if s.gate, err = office.NewGate(office.GateConfig{Domain: u.Hostname(), TLS: config}); err != nil {
 		return nil, err
 	}
-	for address, l := range map[string]*net.Listener{f.smtp.listen: &s.plain, f.smtp.listenTLS: &s.tls} {
-		if address == "" {
+	for _, on := range []struct {
+		address string
+		l       *net.Listener
+	}{{f.smtp.listen, &s.plain}, {f.smtp.listenTLS, &s.tls}} {
+		if on.address == "" {
 			continue
 		}
-		if *l, err = net.Listen("tcp", address); err != nil {
+		if *on.l, err = net.Listen("tcp", on.address); err != nil {
 			return nil, errors.Join(fmt.Errorf("posvid: mail gate: %w", err), s.close())
 		}
 	}
