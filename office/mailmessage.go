@@ -445,8 +445,11 @@ func rebuild(raw []byte, s mailSender, at time.Time) (mailDraft, error) {
 	switch {
 	case s.automatic:
 		add("Auto-Submitted", "auto-generated")
-	case strings.EqualFold(m["auto-submitted"], "auto-replied"):
-		add("Auto-Submitted", "auto-replied")
+	default: // with its parameters or without (RFC 3834, Section 5): two programs that answer by themselves must see that of each other
+		kind, _, _ := strings.Cut(m["auto-submitted"], ";")
+		if kind = strings.ToLower(strings.TrimSpace(kind)); slices.Contains([]string{"auto-replied", "auto-generated", "auto-notified"}, kind) {
+			add("Auto-Submitted", headerWord(kind))
+		}
 	}
 	add("Organization", textWords(s.organization)...)
 	if len(s.position) > 0 {

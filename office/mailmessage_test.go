@@ -183,6 +183,16 @@ func TestHeaderFilledIn(t *testing.T) {
 			t.Errorf("%q: %v", head, m.Header)
 		}
 	}
+	for said, want := range map[string]string{"auto-replied": "auto-replied", "Auto-Replied; owner-email=\"a@b\"": "auto-replied", "auto-generated": "auto-generated",
+		"auto-notified ; x=y": "auto-notified", "no": "", "auto-other": "", "x\n auto-replied": ""} {
+		d, err := draft("From: o.vyhadana@minagro.example\nAuto-Submitted: " + said + "\n\ntext\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m, _ := entityOf(t, d); m.Header.Get("Auto-Submitted") != want {
+			t.Errorf("Auto-Submitted %q became %q, want %q", said, m.Header.Get("Auto-Submitted"), want)
+		}
+	}
 	d, err := draft("From: o.vyhadana@minagro.example\nTo: undisclosed-recipients: ;\n\ntext\n")
 	if err != nil || !bytes.Contains(d.header, []byte("To: undisclosed-recipients:;\r\n")) {
 		t.Errorf("%v\n%s", err, d.header)
