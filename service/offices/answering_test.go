@@ -206,7 +206,7 @@ func TestAnswerPages(t *testing.T) {
 	unnamed := l.open(true, everyKind(t))
 	_, _, limits := w.Do(l.asks("second"), "GET", "/office/surveys/"+unnamed.ID, nil)
 	said, _, _ := strings.Cut(string(limits), "<details")
-	for _, want := range []string{`id="limits"`, "у малій групі", "всі відповіли однаково", "Вільні тексти дослівно побачать усі", "бачить мережу", "Від примусу"} {
+	for _, want := range []string{`id="limits"`, "у малій групі", "всі відповіли однаково", "Вільні тексти дослівно побачать усі", "стежить за мережею органу або за самим сервером служби", "Від примусу"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("the page of an anonymous survey does not say %q", want)
 		}

@@ -94,7 +94,7 @@ async function run() {
     await show(list, mine.secret, mine);
     own.append(el("p", {}, el("button", { type: "button", class: "link", id: "erase", on: { click: async () => { await dropBallot(mine.member, survey); own.replaceChildren(); } } }, T("Стерти дані про мою відповідь із цього пристрою", "Erase the data about my answer from this device"))));
   } else if (kept.length > 0) {
-    own.replaceChildren(el("p", { id: "not-shown" }, T("З цього браузера на опитування відповідали. Щоб побачити свою відповідь, увійдіть у Дія.Офіс або введіть код зі сторінки опитування.", "This survey was answered from this browser. To see your own answer log in to Diia.Office, or enter the code of the survey's page.")));
+    own.replaceChildren(el("p", { id: "not-shown" }, T("З цього браузера на опитування відповідали. Щоб побачити свою відповідь, увійдіть у Дія.Офіс або введіть код зі сторінки опитування.", "This survey was answered from this browser. To see your own answer log in to Дія.Офіс, or enter the code of the survey's page.")));
   }
   const form = document.getElementById("by-code");
   form.hidden = false;
