@@ -21,7 +21,7 @@ const SurveyFormat = "posvid-survey/1"
 // Bounds of a definition and of an answer.
 const (
 	MaxDefinition    = 256 << 10 // bytes of JSON
-	MaxAnswer        = 64 << 10  // bytes of JSON
+	MaxAnswer        = 512 << 10 // bytes of JSON; the largest that Check takes, a hundred texts of four-byte letters, has 395 KiB
 	maxPages         = 30
 	maxQuestions     = 100
 	maxOptions       = 30

@@ -214,6 +214,31 @@ func TestAnswer(t *testing.T) {
 	}
 }
 
+// TestLargestAnswer: whatever Check takes can be read again; a named answer that could not would keep everybody's from being shown.
+func TestLargestAnswer(t *testing.T) {
+	d := office.Definition{Format: office.SurveyFormat, Title: office.Text{UK: "а"}, Pages: []office.Page{{}}}
+	a := office.Answer{}
+	for i := range 100 {
+		id := fmt.Sprintf("q%s%d", strings.Repeat("x", 28), i)
+		d.Pages[0].Questions = append(d.Pages[0].Questions, office.Question{ID: id, Kind: office.KindText, Text: office.Text{UK: "а"}})
+		a[id] = strings.Repeat("𝛑", 1000)
+	}
+	text, err := json.Marshal(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d = definition(t, string(text)); len(d.Check(a)) > 0 {
+		t.Fatalf("%+v", d.Check(a)[0])
+	}
+	data, err := a.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := office.ParseAnswer(data); err != nil || !reflect.DeepEqual(again, a) {
+		t.Errorf("%d bytes: %v", len(data), err)
+	}
+}
+
 // TestParseAnswerRefused: bytes that are no answer.
 func TestParseAnswerRefused(t *testing.T) {
 	for _, text := range []string{"", "null", "[]", `"a"`, "1", "{", `{"a":null}`, `{"a":true}`, `{"a":1.5}`, `{"a":1e3}`, `{"a":01}`, `{"a":-0}`, `{"a":99999999999999999999}`, `{"a":{"b":1}}`, `{"a":[1]}`, `{"a":[["b"]]}`,
