@@ -240,14 +240,19 @@ func (p *part) waitPage(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (p *part) loginState(w http.ResponseWriter, r *http.Request) error {
-	_, state, _, err := p.begun(r.Context())
+	_, state, v, err := p.begun(r.Context())
 	if err != nil {
 		return err
 	}
+	out := struct {
+		State  string `json:"state"`
+		Number int    `json:"number,omitempty"` // a page that shows another one is of a log-in that was begun before
+	}{State: state}
+	if state == "waiting" {
+		out.Number = v.number
+	}
 	w.Header().Set("Content-Type", "application/json")
-	return json.NewEncoder(w).Encode(struct {
-		State string `json:"state"`
-	}{state})
+	return json.NewEncoder(w).Encode(out)
 }
 
 type confirmIn struct {

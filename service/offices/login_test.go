@@ -263,6 +263,39 @@ func TestOfficePath(t *testing.T) {
 	}
 }
 
+// OAC-12: a browser has one log-in. A page of it that shows the one before is told the number of the one that counts, and shows that.
+func TestLoginInTwoTabs(t *testing.T) {
+	w, _ := appWorld(t)
+	h := w.Ministry.Holders["issued"]
+	v := beginLogin(t, w, nil)
+	number := func() (n int) {
+		_, _, body := w.Do(v.c, "GET", "/office/login/state", nil)
+		var answer struct{ Number int }
+		if err := json.Unmarshal(body, &answer); err != nil {
+			t.Fatal(err)
+		}
+		return answer.Number
+	}
+	if got := number(); got != v.number {
+		t.Errorf("number %d, want %d", got, v.number)
+	}
+	first := v.yes(h)
+	post(w, v.c, "/office/login", nil) // the second tab
+	_, _, page := w.Do(v.c, "GET", "/office/login/wait", nil)
+	if got := fmt.Sprint(number()); got != find(t, page, `id="login-number">([0-9]{2})<`) {
+		t.Errorf("number %s is not that of the page", got)
+	}
+	if status, _ := answer(t, w, h, first); status != 200 {
+		t.Fatalf("the first code: %d", status)
+	}
+	if got := v.state(w); got != "waiting" {
+		t.Errorf("the second log-in is %s by the code of the first", got)
+	}
+	if status, _, _ := post(w, v.c, "/office/login/finish", nil); status != 404 {
+		t.Errorf("finished by the code of another log-in: %d", status)
+	}
+}
+
 // TestManyLogins: what anybody can begin is bounded and is forgotten.
 func TestManyLogins(t *testing.T) {
 	w, p := appWorld(t)

@@ -8,8 +8,9 @@ let pause = 1500;
 async function look() {
   try {
     const answer = await fetch("/office/login/state", { headers: { Accept: "application/json" }, credentials: "same-origin" });
-    const { state } = await answer.json();
-    if (answer.ok && state !== "waiting") {
+    const { state, number } = await answer.json();
+    // Another number: another tab of this browser has begun anew, and only its code counts.
+    if (answer.ok && (state !== "waiting" || number !== Number(wait.dataset.number))) {
       location.reload();
       return;
     }
