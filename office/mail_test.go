@@ -420,6 +420,41 @@ func TestRevocationList(t *testing.T) {
 	}
 }
 
+// TestEndLeftAcrossBodies: a body that is not served for a while keeps its certificates, and one post that cannot be looked up keeps no other's alive
+// (OML-15).
+func TestEndLeftAcrossBodies(t *testing.T) {
+	w := newMailWorld(t)
+	w.certificates(olena)
+	w.certificates(taras)
+	served, broken := false, errors.New("a register that cannot be read")
+	m, err := office.OpenMail(w.store, office.MailConfig{Origin: "https://id.example", Page: func(office.Seat) string { return "/" },
+		BodyName: func(context.Context, string) (string, error) {
+			if !served {
+				return "", office.ErrNotFound
+			}
+			return mailBody, nil
+		},
+		Seated: func(_ context.Context, s office.Seat) (office.Member, office.Status, error) {
+			if served && s == olena.Seat {
+				return office.Member{}, office.StatusNone, broken
+			}
+			return office.Member{}, office.StatusNone, office.ErrNotFound
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := m.EndLeft(t.Context(), w.now); n != 0 || err != nil {
+		t.Errorf("of a body that is not served: %d %v", n, err)
+	}
+	served = true
+	if n, err := m.EndLeft(t.Context(), w.now); n != 1 || !errors.Is(err, broken) {
+		t.Errorf("%d %v, want the other post ended and the error", n, err)
+	}
+	if list := w.revoked(1); len(list) != 1 {
+		t.Errorf("%d in the list", len(list))
+	}
+}
+
 // TestWhoMaySend: who has no valid service ID in the post at this moment sends nothing, and nobody sends as somebody else (OML-03, OML-04).
 func TestWhoMaySend(t *testing.T) {
 	w := newMailWorld(t)

@@ -340,7 +340,7 @@ func (m *Mail) EndCertificate(ctx context.Context, seat Seat, at time.Time) erro
 }
 
 // EndLeft ends the certificates of those whose post has no valid service ID any more, the suspended aside, whom the gate refuses
-// while it lasts. It answers how many it ended.
+// while it lasts. It answers how many it ended. Errors: those of Seated and of the store, joined; the others have been looked at.
 func (m *Mail) EndLeft(ctx context.Context, at time.Time) (ended int, err error) {
 	var seats []string
 	if err := m.store.View(ctx, func(tx Tx) error {
@@ -353,24 +353,38 @@ func (m *Mail) EndLeft(ctx context.Context, at time.Time) (ended int, err error)
 	}); err != nil {
 		return 0, err
 	}
+	var failed []error
 	for _, text := range seats {
-		seat, err := ParseSeat(text)
-		if err != nil {
-			return ended, err
+		gone, err := m.left(ctx, text)
+		if err == nil && gone {
+			if err = m.store.Update(ctx, func(tx Tx) error { return endCertificates(tx, text, endedAffiliated, at) }); err == nil {
+				ended++
+			}
 		}
-		_, status, err := m.c.Seated(ctx, seat)
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return ended, err
+		if err != nil { // of one body: its trouble keeps no certificate of another alive
+			failed = append(failed, err)
 		}
-		if status != StatusNone {
-			continue
-		}
-		if err := m.store.Update(ctx, func(tx Tx) error { return endCertificates(tx, text, endedAffiliated, at) }); err != nil {
-			return ended, err
-		}
-		ended++
 	}
-	return ended, nil
+	return ended, errors.Join(failed...)
+}
+
+// left tells whether nobody with a valid or suspended service ID is in a post. Of a body that this service does not serve now that
+// cannot be told.
+func (m *Mail) left(ctx context.Context, text string) (bool, error) {
+	seat, err := ParseSeat(text)
+	if err != nil {
+		return false, err
+	}
+	if _, err := m.c.BodyName(ctx, seat.Body); errors.Is(err, ErrNotFound) {
+		return false, nil
+	} else if err != nil {
+		return false, err
+	}
+	_, status, err := m.c.Seated(ctx, seat)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return false, err
+	}
+	return status == StatusNone, nil
 }
 
 // RevocationList is the list of an authority (RFC 5280, Section 5): certificates that were ended and not only superseded. It is
