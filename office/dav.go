@@ -549,6 +549,20 @@ func (q *davRequest) response(out *bufio.Writer, path string, w davWant, props [
 	return err
 }
 
+// item is response for an object of a list. Where the data of an event or task are asked, they are read now, with the tag of the
+// same moment; what was deleted since the list was made is left out.
+func (q *davRequest) item(out *bufio.Writer, n davNode, w davWant, it davItem) error {
+	if n.coll.kind() == nsCal && slices.ContainsFunc(w.props, func(p xml.Name) bool { return p.Local == "calendar-data" || p.Local == "getcontentlength" }) {
+		var err error
+		if it, err = n.coll.get(q.r.Context(), it.name); errors.Is(err, ErrNotFound) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+	return q.response(out, n.path+it.name, w, q.itemProps(n, it))
+}
+
 // multistatus begins an answer and lets write fill it. After it began, an error cannot be told any more: the connection is cut,
 // so that no client takes a half for the whole.
 func (q *davRequest) multistatus(write func(out *bufio.Writer) error) error {
@@ -667,7 +681,7 @@ func (q *davRequest) propfind(n davNode) error {
 			return err
 		}
 		for _, it := range items {
-			if err := q.response(out, n.path+it.name, w, q.itemProps(n, it)); err != nil {
+			if err := q.item(out, n, w, it); err != nil {
 				return err
 			}
 		}

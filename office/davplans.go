@@ -23,17 +23,22 @@ func planItem(o Object) davItem {
 	return davItem{name: o.Name, etag: o.ETag, modified: o.Modified, data: func() ([]byte, error) { return o.Data, nil }}
 }
 
-func planItems(list []Object) []davItem {
+// planItems are objects whose data are read when they are asked.
+func (p plan) planItems(ctx context.Context, list []Object) []davItem {
 	out := make([]davItem, len(list))
 	for i, o := range list {
 		out[i] = planItem(o)
+		out[i].data = func() ([]byte, error) {
+			o, err := p.d.Planner.Object(ctx, p.seat, p.c, o.Name)
+			return o.Data, err
+		}
 	}
 	return out
 }
 
 func (p plan) list(ctx context.Context) ([]davItem, error) {
 	list, err := p.d.Planner.List(ctx, p.seat, p.c)
-	return planItems(list), err
+	return p.planItems(ctx, list), err
 }
 
 func (p plan) get(ctx context.Context, name string) (davItem, error) {
@@ -46,7 +51,7 @@ func (p plan) changes(ctx context.Context, after int64, limit int) ([]davItem, [
 	if errors.Is(err, ErrOldToken) {
 		err = ErrDAVToken.because(err)
 	}
-	return planItems(changed), gone, seq, err
+	return p.planItems(ctx, changed), gone, seq, err
 }
 
 func (p plan) put(ctx context.Context, name string, data []byte, c PutCondition, at time.Time) (item davItem, made, same bool, err error) {

@@ -114,7 +114,7 @@ func (q *davRequest) sync(n davNode, root *xmlNode) error {
 	}
 	return q.multistatus(func(out *bufio.Writer) error {
 		for _, it := range changed {
-			if err := q.response(out, n.path+it.name, w, q.itemProps(n, it)); err != nil {
+			if err := q.item(out, n, w, it); err != nil {
 				return err
 			}
 		}
@@ -220,6 +220,13 @@ func (q *davRequest) query(n davNode, root *xmlNode) error {
 	all := work{left: maxViewWork}
 	return q.multistatus(func(out *bufio.Writer) error {
 		for _, it := range items {
+			it, err := n.coll.get(ctx, it.name)
+			if errors.Is(err, ErrNotFound) { // deleted since the list was made
+				continue
+			}
+			if err != nil {
+				return err
+			}
 			data, err := it.data()
 			if err != nil {
 				return err
@@ -227,7 +234,6 @@ func (q *davRequest) query(n davNode, root *xmlNode) error {
 			if !filter.matches(data, &all) {
 				continue
 			}
-			it.data = func() ([]byte, error) { return data, nil }
 			if err := q.response(out, n.path+it.name, w, q.itemProps(n, it)); err != nil {
 				return err
 			}

@@ -70,7 +70,7 @@ type Object struct {
 	Name     string // last part of its address
 	UID      string // of the iCalendar object
 	ETag     string // without quotes
-	Data     []byte // iCalendar object, as it was sent but for what Adjusted tells
+	Data     []byte // iCalendar object, as it was sent but for what Adjusted tells; Object and Put only, as UID
 	Seq      int64  // of its last change, counted in the collection
 	Modified time.Time
 	Adjusted bool // Put only: what is stored is not byte for byte what was sent
@@ -146,7 +146,8 @@ func (r *row) place() string {
 	return r.seat.String() + "/" + string(r.c) + "/" + hex.EncodeToString(r.mark)
 }
 
-func scanRow(tx Tx, scan func(dest ...any) error) (*row, error) {
+// scanRow reads a row, with its data or without.
+func scanRow(tx Tx, whole bool, scan func(dest ...any) error) (*row, error) {
 	r := &row{}
 	var seat, c string
 	var gone int
@@ -163,21 +164,48 @@ func scanRow(tx Tx, scan func(dest ...any) error) (*row, error) {
 		return nil, err
 	}
 	r.name = string(name)
-	if !r.gone {
+	if whole && !r.gone {
 		r.data, err = tx.Open("office_objects.data", r.place(), data)
 	}
 	return r, err
 }
 
-// rows reads rows of a collection by a condition.
+// rows reads rows by a condition that few meet.
 func (p *Planner) rows(tx Tx, where string, args ...any) ([]*row, error) {
+	return readRows(tx, rowColumns, true, where, args)
+}
+
+// heads reads rows of a collection without their data: those may be 32 MiB.
+func (p *Planner) heads(tx Tx, where string, args ...any) ([]*row, error) {
+	return readRows(tx, strings.Replace(rowColumns, "data,", "NULL,", 1), false, where, args)
+}
+
+func readRows(tx Tx, columns string, whole bool, where string, args []any) ([]*row, error) {
 	var out []*row
-	err := tx.Rows("SELECT "+rowColumns+" FROM office_objects WHERE "+where, args, func(scan func(dest ...any) error) error {
-		r, err := scanRow(tx, scan)
+	err := tx.Rows("SELECT "+columns+" FROM office_objects WHERE "+where, args, func(scan func(dest ...any) error) error {
+		r, err := scanRow(tx, whole, scan)
 		out = append(out, r)
 		return err
 	})
 	return out, err
+}
+
+// each calls f for rows of a collection by a condition, with their data, one in memory at a time.
+func (p *Planner) each(tx Tx, f func(r *row) error, where string, args ...any) error {
+	heads, err := p.heads(tx, where, args...)
+	if err != nil {
+		return err
+	}
+	for _, h := range heads {
+		r, err := p.rows(tx, "id = $1", h.id)
+		if err == nil {
+			err = f(r[0])
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (p *Planner) byMark(tx Tx, seat Seat, c Collection, mark []byte) (*row, error) {
@@ -190,6 +218,9 @@ func (p *Planner) byMark(tx Tx, seat Seat, c Collection, mark []byte) (*row, err
 
 func (r *row) object() Object {
 	o := Object{Name: r.name, ETag: r.etag, Data: r.data, Seq: r.seq, Modified: time.Unix(r.modified, 0).UTC()}
+	if r.data == nil {
+		return o
+	}
 	if root, err := parseICal(r.data, asStored); err == nil {
 		for _, n := range root.nodes {
 			if n.comp != nil && n.comp.name == r.c.Component() {
@@ -221,11 +252,11 @@ func (p *Planner) Object(ctx context.Context, seat Seat, c Collection, name stri
 	return out, err
 }
 
-// List reads every object of a collection, oldest change first.
+// List is every object of a collection without its data, oldest change first.
 func (p *Planner) List(ctx context.Context, seat Seat, c Collection) ([]Object, error) {
 	var out []Object
 	err := p.store.View(ctx, func(tx Tx) error {
-		rows, err := p.rows(tx, "seat = $1 AND collection = $2 AND gone = 0 ORDER BY seq, id", seat.String(), string(c))
+		rows, err := p.heads(tx, "seat = $1 AND collection = $2 AND gone = 0 ORDER BY seq, id", seat.String(), string(c))
 		for _, r := range rows {
 			out = append(out, r.object())
 		}
@@ -252,7 +283,7 @@ func counters(tx Tx, seat Seat, c Collection) (seq, pruned int64, err error) {
 	return seq, pruned, err
 }
 
-// Changes are the objects written and the names of those deleted after a number, oldest change first, at most limit of both
+// Changes are the objects, without their data, written and the names of those deleted after a number, oldest change first, at most limit of both
 // (0: no bound), and the number to go on from: it is the collection's own once everything has been told. Error: ErrOldToken.
 func (p *Planner) Changes(ctx context.Context, seat Seat, c Collection, after int64, limit int) (changed []Object, gone []string, seq int64, err error) {
 	err = p.store.View(ctx, func(tx Tx) error {
@@ -266,7 +297,7 @@ func (p *Planner) Changes(ctx context.Context, seat Seat, c Collection, after in
 		if limit <= 0 {
 			limit = -1
 		}
-		rows, err := p.rows(tx, "seat = $1 AND collection = $2 AND seq > $3 AND (gone = 0 OR $3 > 0) ORDER BY seq, id LIMIT $4", seat.String(), string(c), after, limit)
+		rows, err := p.heads(tx, "seat = $1 AND collection = $2 AND seq > $3 AND (gone = 0 OR $3 > 0) ORDER BY seq, id LIMIT $4", seat.String(), string(c), after, limit)
 		if err != nil {
 			return err
 		}

@@ -33,16 +33,11 @@ type Event struct {
 // computed.
 func (p *Planner) Agenda(ctx context.Context, viewer, seat Seat, from, to time.Time) (events []Event, more bool, err error) {
 	err = p.store.View(ctx, func(tx Tx) error {
-		rows, err := p.rows(tx, "seat = $1 AND collection = 'day' AND gone = 0 AND starts < $2 AND (ends IS NULL OR ends >= $3) ORDER BY starts, id",
-			seat.String(), to.Unix(), from.Unix())
-		if err != nil {
-			return err
-		}
 		all := work{left: maxViewWork}
-		for _, r := range rows {
+		return p.each(tx, func(r *row) error {
 			if all.spent() {
 				more = true
-				break
+				return nil
 			}
 			o, err := readObject(r.data, "VEVENT", asStored)
 			if err != nil {
@@ -71,8 +66,8 @@ func (p *Planner) Agenda(ctx context.Context, viewer, seat Seat, from, to time.T
 				})
 			}
 			all.within(o, func() { more = each() || more })
-		}
-		return nil
+			return nil
+		}, "seat = $1 AND collection = 'day' AND gone = 0 AND starts < $2 AND (ends IS NULL OR ends >= $3) ORDER BY starts, id", seat.String(), to.Unix(), from.Unix())
 	})
 	slices.SortStableFunc(events, func(a, b Event) int {
 		if a.AllDay != b.AllDay && a.Start.Equal(b.Start) {
@@ -317,7 +312,7 @@ func (p *Planner) FeedData(ctx context.Context, f Feed, lang string, at time.Tim
 	root.add("PRODID", "", "-//Posvid//Office//UK")
 	root.add("X-WR-CALNAME", "", escapeText(Day.Title(lang)))
 	root.add("REFRESH-INTERVAL", ";VALUE=DURATION", "PT1H")
-	var zones, rest []icalNode
+	var zones, rest bytes.Buffer
 	named := map[string]string{} // TZID and what it says
 	add := func(o *calendarObject) {
 		rename := map[string]string{} // TZID as it stands in the lines
@@ -342,7 +337,7 @@ func (p *Planner) FeedData(ctx context.Context, f Feed, lang string, at time.Tim
 			if base != id {
 				z.set("TZID", "", id)
 			}
-			zones = append(zones, icalNode{comp: z})
+			z.write(&zones)
 		}
 		for _, item := range o.items {
 			for i, n := range item.c.nodes {
@@ -358,16 +353,11 @@ func (p *Planner) FeedData(ctx context.Context, f Feed, lang string, at time.Tim
 					item.c.nodes[i].line = withZone(n.line, id)
 				}
 			}
-			rest = append(rest, icalNode{comp: item.c})
+			item.c.write(&rest)
 		}
 	}
 	err := p.store.View(ctx, func(tx Tx) error {
-		rows, err := p.rows(tx, "seat = $1 AND gone = 0 AND (collection = 'day' OR $3 = 1) AND starts IS NOT NULL AND (ends IS NULL OR ends >= $2) ORDER BY collection, starts, id",
-			f.Seat.String(), at.Add(-feedBack).Unix(), bool2int(f.Detail))
-		if err != nil {
-			return err
-		}
-		for _, r := range rows {
+		return p.each(tx, func(r *row) error {
 			o, err := readObject(r.data, "", asStored)
 			if err != nil {
 				return err
@@ -376,7 +366,7 @@ func (p *Planner) FeedData(ctx context.Context, f Feed, lang string, at time.Tim
 				if t, err := readTask(tx, r.task); err != nil {
 					return err
 				} else if t.ended() || t.assignee != f.Seat {
-					continue
+					return nil
 				}
 			}
 			for _, item := range o.items {
@@ -400,11 +390,18 @@ func (p *Planner) FeedData(ctx context.Context, f Feed, lang string, at time.Tim
 				item.c.set("SUMMARY", "", busy)
 			}
 			add(o)
-		}
-		return nil
+			return nil
+		}, "seat = $1 AND gone = 0 AND (collection = 'day' OR $3 = 1) AND starts IS NOT NULL AND (ends IS NULL OR ends >= $2) ORDER BY collection, starts, id",
+			f.Seat.String(), at.Add(-feedBack).Unix(), bool2int(f.Detail))
 	})
-	root.nodes = append(append(root.nodes, zones...), rest...)
-	return root.bytes(), err
+	var out bytes.Buffer
+	end := root.end
+	root.end = nil
+	root.write(&out)
+	zones.WriteTo(&out)
+	rest.WriteTo(&out)
+	out.Write(end)
+	return out.Bytes(), err
 }
 
 // busyOnly are the properties that say when somebody is busy and nothing else, and what their values are then: programs write

@@ -262,6 +262,30 @@ func TestPlanningChanges(t *testing.T) {
 	}
 }
 
+// OPL-14: lists of a collection hold no data, of which there may be 32 MiB; with or without, the tag is the object's.
+func TestListsHoldNoData(t *testing.T) {
+	p, ctx := planner(t), context.Background()
+	for _, name := range []string{"a", "b"} {
+		if _, err := p.Put(ctx, boss.Seat, office.Day, name, vevent(name, "DTSTART:20261120T100000Z"), office.PutCondition{}, began); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list, err := p.List(ctx, boss.Seat, office.Day)
+	if err != nil || len(list) != 2 {
+		t.Fatal(list, err)
+	}
+	changed, _, _, err := p.Changes(ctx, boss.Seat, office.Day, 0, 0)
+	if err != nil || len(changed) != 2 {
+		t.Fatal(changed, err)
+	}
+	for _, o := range append(list, changed...) {
+		whole, err := p.Object(ctx, boss.Seat, office.Day, o.Name)
+		if err != nil || o.Data != nil || len(whole.Data) == 0 || o.ETag != whole.ETag || o.Seq != whole.Seq || !o.Modified.Equal(whole.Modified) {
+			t.Errorf("%+v, %+v, %v", o, whole, err)
+		}
+	}
+}
+
 // OPL-52: the address that says only when somebody is busy says it in every line of every object, and nothing else.
 func TestBusyFeed(t *testing.T) {
 	p, ctx := planner(t), context.Background()
