@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -134,6 +135,12 @@ Domains are those of work addresses; the service itself writes from --sender.`),
 				list, err := m.Authorities(ctx, body, env.Now())
 				if err == nil && len(list) == 0 {
 					env.Say("ще потрібен центр сертифікації пошти: posvid office mail ca", "a mail authority is needed too: posvid office mail ca")
+				}
+				if len(list) > 0 && slices.ContainsFunc(s.Domains, func(d string) bool { return !slices.Contains(list[0].Domains, d) }) {
+					env.Say("новий домен ще не в центрі сертифікації: posvid office mail ca --new", "a new domain is not in the mail authority yet: posvid office mail ca --new")
+				}
+				if shared, serr := m.Shared(ctx, body, s.Domains); err == nil && serr == nil && shared != "" {
+					env.Say("домен %s має й інший орган: брама прийме його адреси від людей обох", "domain %s is another body's too: the gate takes its addresses from people of both", shared)
 				}
 				return err
 			})

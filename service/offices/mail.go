@@ -25,6 +25,8 @@ const (
 	forgetEvery  = time.Hour
 	sentLines    = 30       // of the page of sent mail
 	maxMailForm  = 96 << 10 // bytes of the settings form
+
+	authorityWarning = 90 * 24 * time.Hour // before its end: mail programs everywhere have to learn the next one
 )
 
 func (p *part) mountMail() error {
@@ -256,6 +258,7 @@ type mailSettingsView struct {
 	Wrong        string // field and what was wanted
 	Authorities  []authorityLine
 	Uncovered    bool // a domain is not in the newest authority
+	Ending       bool // the newest authority ends soon
 	Queue        office.QueueState
 	Oldest       string
 	Done         string
@@ -284,6 +287,7 @@ func (p *part) renderMailSettings(w http.ResponseWriter, r *http.Request, status
 	if err != nil {
 		return err
 	}
+	v.Ending = len(list) > 0 && list[0].Certificate.NotAfter.Before(at.Add(authorityWarning))
 	for i, a := range list {
 		v.Authorities = append(v.Authorities, authorityLine{Number: a.Number, Until: kyivTime(a.Certificate.NotAfter), Fingerprint: a.Fingerprint(),
 			Domains: strings.Join(a.Domains, ", "), Current: i == 0})

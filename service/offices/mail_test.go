@@ -361,6 +361,12 @@ func TestMailSettingsPage(t *testing.T) {
 	}
 	if _, _, page := w.Do(admin, "GET", path, nil); !strings.Contains(string(page), "SHA-256") || !strings.Contains(string(page), "rada.example, sub.rada.example") {
 		t.Errorf("no authority on the page: %s", page)
+	} else if strings.Contains(string(page), `id="ending"`) {
+		t.Error("a new authority is said to end")
+	}
+	w.Set(w.Now().AddDate(4, 10, 0))
+	if _, _, page := w.Do(admin, "GET", path, nil); !strings.Contains(string(page), `id="ending"`) {
+		t.Errorf("nothing says that the authority ends: %s", page)
 	}
 }
 
