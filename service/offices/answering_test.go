@@ -658,6 +658,15 @@ func testNamedAndLater(t *testing.T, b *webtest.Browser) {
 	p.Click("#a-place-away")
 	p.Click("#next")
 	p.Click("#next")
+	// The page was open until shortly before the end: later would be too late.
+	ends := webtest.Eval[string](p, `(() => { const f = document.getElementById("survey"), was = f.dataset.closes; f.dataset.closes = String(Date.now() + 66 * 60000); return was; })()`)
+	p.Click("#when-later")
+	p.Click("#send")
+	p.WaitText("#form-wrong", "надіслати пізніше вже не можна")
+	if webtest.Eval[bool](p, `document.getElementById("when-later").checked`) || webtest.Eval[int](p, `import("/static/office/ballot.js").then(b => b.ballots()).then(all => all.length)`) != 0 {
+		t.Error("a ballot waits for a time after the end")
+	}
+	webtest.Eval[bool](p, `(() => { document.getElementById("survey").dataset.closes = "`+ends+`"; document.getElementById("when-later").disabled = false; return true; })()`)
 	p.Click("#when-later")
 	p.Click("#send")
 	p.WaitText("#ballot-state", "чекає на цьому пристрої")

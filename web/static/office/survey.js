@@ -285,6 +285,15 @@ async function describe() {
 async function cast() {
   const given = answer();
   if (sending || mark(check(definition, given))) return;
+  const now = Date.now();
+  const postpone = $("when-later").checked;
+  const term = Math.min(6 * 3600_000, Number(form.dataset.closes) - now - 3600_000);
+  if (postpone && term < 600_000) { // the page was open for long: a ballot that is due after the end is lost
+    $("when-now").checked = true;
+    $("when-later").disabled = true;
+    wrong(T("Опитування скоро закриють, тому надіслати пізніше вже не можна. Натисніть ще раз, щоб надіслати зараз.", "The survey closes soon, so it is too late to send later. Press again to send now."));
+    return;
+  }
   sending = true;
   wrong("");
   await keep(); // it stays until the ballot is signed
@@ -292,9 +301,6 @@ async function cast() {
   button.disabled = true;
   announce(T("Надсилаємо…", "Sending…"));
   try {
-    const now = Date.now();
-    const postpone = $("when-later").checked;
-    const term = Math.min(6 * 3600_000, Number(form.dataset.closes) - now - 3600_000);
     let ballot = await box.sign(await box.write(member, await describe(), given, postpone ? box.later(now, term) : now));
     await box.dropDraft(member, survey);
     if (!postpone) {
