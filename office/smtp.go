@@ -170,9 +170,9 @@ func (l *gateListener) Accept() (net.Conn, error) {
 		conn := &gateConn{Conn: c}
 		if !full {
 			conn.done = sync.OnceFunc(func() {
-				conn.end.Stop()
 				g.mu.Lock()
 				defer g.mu.Unlock()
+				conn.end.Stop()
 				delete(g.open, conn)
 				if g.from[source]--; g.from[source] <= 0 {
 					delete(g.from, source)
