@@ -554,6 +554,12 @@ const keepLeft = 90 * 24 * time.Hour
 // Leave notes that the person of a seat has left, when that is not known yet: his secret addresses end, those to whom he gave
 // tasks can end them alone, and 90 days later everything of his is forgotten.
 func (p *Planner) Leave(ctx context.Context, seat Seat, at time.Time) error {
+	known := false
+	if err := p.store.View(ctx, func(tx Tx) error {
+		return tx.Row("SELECT count(*) > 0 FROM office_leavers WHERE seat = $1 AND since > $2", []any{seat.String(), at.Add(-keepLeft).Unix()}, &known)
+	}); err != nil || known { // the usual case takes no write transaction
+		return err
+	}
 	return p.store.Update(ctx, func(tx Tx) error {
 		if _, err := tx.Exec("INSERT INTO office_leavers (seat, since) VALUES ($1, $2) ON CONFLICT (seat) DO NOTHING", seat.String(), at.Unix()); err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -573,7 +574,10 @@ func touch(c *icalComp, at time.Time) {
 	if l := c.first("SEQUENCE"); l != nil {
 		n, _ = strconv.Atoi(l.value)
 	}
-	c.set("SEQUENCE", "", strconv.Itoa(max(0, n)+1))
+	if n < 0 || n >= math.MaxInt32 { // RFC 5545, Section 3.3.8: programs count in 32 bits
+		n = 0
+	}
+	c.set("SEQUENCE", "", strconv.Itoa(n+1))
 }
 
 // person writes a member as ORGANIZER or ATTENDEE.

@@ -377,6 +377,27 @@ func TestPlanningBounds(t *testing.T) {
 	}
 }
 
+// RFC 5545, Section 3.3.8: the number of a change stays one that programs can count with, whatever was written there.
+func TestSequence(t *testing.T) {
+	p, ctx := planner(t), context.Background()
+	for text, want := range map[string]string{"3": "SEQUENCE:4\r\n", "9223372036854775807": "SEQUENCE:1\r\n", "2147483647": "SEQUENCE:1\r\n", "-5": "SEQUENCE:1\r\n", "x": "SEQUENCE:1\r\n"} {
+		name := "s" + text
+		if _, err := p.Put(ctx, boss.Seat, office.Tasks, name, vtodo(name, "SEQUENCE:"+text), office.PutCondition{}, began); err != nil {
+			t.Fatal(err)
+		}
+		tasks, err := p.TasksOf(ctx, boss.Seat, false, false)
+		if err != nil || len(tasks) != 1 {
+			t.Fatal(tasks, err)
+		}
+		if err := p.Move(ctx, boss.Seat, tasks[0].ID, "", office.TaskAcquainted, began); err != nil {
+			t.Fatal(err)
+		}
+		if o, err := p.Object(ctx, boss.Seat, office.Tasks, name); err != nil || !strings.Contains(string(o.Data), want) {
+			t.Errorf("%s: %v %s", text, err, o.Data)
+		}
+	}
+}
+
 // OPL-44: what both sides write together stays an object that can be read: neither can break the other's lists.
 func TestLargeGivenTask(t *testing.T) {
 	p, ctx := planner(t), context.Background()
