@@ -3,15 +3,16 @@ package offices
 import (
 	"bytes"
 	"context"
+	"crypto/hmac"
 	"crypto/rand"
 	"encoding/base32"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"html/template"
-	"math/big"
 	"net/http"
 	"strings"
 	"time"
@@ -40,13 +41,11 @@ const (
 	loginTerm     = 3 * time.Minute // from the QR to the phone's answer
 	loginFinish   = time.Minute     // from the phone's answer to the waiting page
 	loginSession  = 10 * time.Minute
-	maxLogins     = 20_000 // that wait at once, of everybody
-	loginCodeSize = 16     // bytes
+	loginCodeSize = 20 // bytes
 )
 
-// States of a log-in; the numbers are stored.
+// States of a log-in that a phone has answered; the numbers are stored.
 const (
-	loginShown     = 1
 	loginConfirmed = 2
 	loginRefused   = 3
 	loginUsed      = 4
@@ -55,7 +54,6 @@ const (
 // What a session keeps of a log-in by the service ID.
 const (
 	keyLogin  = "office.login"        // the code, while the browser waits for the phone
-	keyNumber = "office.login.number" // the number that the page shows
 	keyReturn = "office.login.return" // path to go to afterwards
 	keyThumb  = "office.thumb"        // thumbprint of the key that logged in, in hexadecimal digits
 )
@@ -64,22 +62,19 @@ var loginAlphabet = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithP
 
 // SQL of log-ins.
 const (
-	sqlCountLogins  = "SELECT count(*) FROM office_logins WHERE expires > $1"
-	sqlPutLogin     = "INSERT INTO office_logins (code, number, expires) VALUES ($1, $2, $3)"
-	sqlLogin        = "SELECT number, expires, state, body, post, thumb FROM office_logins WHERE code = $1"
-	sqlRefuseLogin  = "UPDATE office_logins SET state = 3 WHERE code = $1 AND state = 1"
-	sqlConfirmLogin = "UPDATE office_logins SET state = 2, body = $2, post = $3, thumb = $4, expires = $5 WHERE code = $1 AND state = 1"
-	sqlUseLogin     = "UPDATE office_logins SET state = 4 WHERE code = $1 AND state = 2"
-	sqlPurgeLogins  = "DELETE FROM office_logins WHERE expires <= $1"
+	sqlLogin       = "SELECT expires, state, body, post, thumb FROM office_logins WHERE code = $1"
+	sqlPutLogin    = "INSERT INTO office_logins (code, state, body, post, thumb, expires) VALUES ($1, $2, $3, $4, $5, $6)"
+	sqlUseLogin    = "UPDATE office_logins SET state = 4 WHERE code = $1 AND state = 2"
+	sqlPurgeLogins = "DELETE FROM office_logins WHERE expires <= $1"
 )
 
-// login is one log-in that was begun.
+// login is one log-in that was begun, and what the phone answered.
 type login struct {
-	number  int
-	expires time.Time
-	state   int
-	seat    office.Seat
-	thumb   []byte
+	loginCode
+	until time.Time // when the browser has to have finished; zero: no phone has answered
+	state int
+	seat  office.Seat
+	thumb []byte
 }
 
 func (p *part) mountLogin() {
@@ -99,7 +94,7 @@ func (p *part) mountLogin() {
 	p.s.Every("office-logins", time.Minute, p.purgeLogins)
 }
 
-// purgeLogins forgets what has long been over; until then a page can say so.
+// purgeLogins forgets answers to what has long been over; until then a page can say so, and a code is used once.
 func (p *part) purgeLogins(ctx context.Context, at time.Time) error {
 	return p.s.Store.Update(ctx, func(tx *store.ServiceTx) error {
 		_, err := tx.Exec(sqlPurgeLogins, at.Add(-loginSession).Unix())
@@ -107,9 +102,45 @@ func (p *part) purgeLogins(ctx context.Context, at time.Time) error {
 	})
 }
 
-func (p *part) loginKey(code string) ([]byte, error) {
-	m, err := p.s.Store.MAC("office log-in", []byte(code))
-	return m[:], err
+// loginCode is what a code says, without asking the store: nothing is kept of a log-in until a phone has answered, however many
+// anybody begins.
+type loginCode struct {
+	key     []byte // of its row, once there is one: a keyed hash
+	number  int    // that only the waiting page shows
+	expires time.Time
+}
+
+// drawCode makes a code: its end (seconds since 1970, 4 bytes), 8 random bytes, and 8 bytes of a keyed hash of both, in base32.
+func (p *part) drawCode(expires time.Time) (string, error) {
+	b := binary.BigEndian.AppendUint32(nil, uint32(expires.Unix()))
+	b = append(b, make([]byte, 8)...)
+	rand.Read(b[4:]) // never fails
+	m, err := p.s.Store.MAC("office log-in code", b)
+	return loginAlphabet.EncodeToString(append(b, m[:8]...)), err
+}
+
+// readCode reads a code that was drawn here. Error: LoginCode for every other text.
+func (p *part) readCode(code string) (c loginCode, err error) {
+	b, err := loginAlphabet.DecodeString(code)
+	if err != nil || len(b) != loginCodeSize {
+		return c, LoginCode.Because(errors.New("offices: no code of a log-in"))
+	}
+	m, err := p.s.Store.MAC("office log-in code", b[:12])
+	if err != nil {
+		return c, err
+	}
+	if !hmac.Equal(m[:8], b[12:]) {
+		return c, LoginCode.Because(errors.New("offices: code was not drawn here"))
+	}
+	key, err := p.s.Store.MAC("office log-in", b)
+	if err != nil {
+		return c, err
+	}
+	digits, err := p.s.Store.MAC("office log-in number", b)
+	if err != nil {
+		return c, err
+	}
+	return loginCode{key: key[:], number: 10 + int(binary.BigEndian.Uint64(digits[:8])%90), expires: time.Unix(int64(binary.BigEndian.Uint32(b)), 0)}, nil
 }
 
 // officePath is a path below /office/ to come back to; "/office/" for everything else.
@@ -136,35 +167,12 @@ func (p *part) loginPage(w http.ResponseWriter, r *http.Request) error {
 // beginLogin draws a code and a number. The code goes into the QR and into this browser's session; the number only onto its screen.
 func (p *part) beginLogin(w http.ResponseWriter, r *http.Request) error {
 	ctx, at := r.Context(), p.s.Now()
-	var secret [loginCodeSize]byte
-	rand.Read(secret[:]) // never fails
-	code := loginAlphabet.EncodeToString(secret[:])
-	n, err := rand.Int(rand.Reader, big.NewInt(90))
-	if err != nil {
-		return err
-	}
-	number := 10 + int(n.Int64())
-	key, err := p.loginKey(code)
-	if err != nil {
-		return err
-	}
-	err = p.s.Store.Update(ctx, func(tx *store.ServiceTx) error {
-		var waiting int
-		if err := tx.Row(sqlCountLogins, []any{at.Unix()}, &waiting); err != nil {
-			return err
-		}
-		if waiting >= maxLogins {
-			return service.Overloaded.Because(fmt.Errorf("offices: %d log-ins wait", waiting))
-		}
-		_, err := tx.Exec(sqlPutLogin, key, number, at.Add(loginTerm).Unix())
-		return err
-	})
+	code, err := p.drawCode(at.Add(loginTerm))
 	if err != nil {
 		return err
 	}
 	p.s.EndSoon(ctx, loginSession)
 	p.s.Sessions.Put(ctx, keyLogin, code)
-	p.s.Sessions.Put(ctx, keyNumber, number)
 	p.s.Sessions.Put(ctx, keyReturn, officePath(r.PostFormValue("return")))
 	http.Redirect(w, r, "/office/login/wait", http.StatusSeeOther)
 	return nil
@@ -175,33 +183,34 @@ func (p *part) begun(ctx context.Context) (code, state string, v login, err erro
 	if code = p.s.Sessions.GetString(ctx, keyLogin); code == "" {
 		return "", "over", v, nil
 	}
-	key, err := p.loginKey(code)
+	c, err := p.readCode(code)
 	if err != nil {
 		return "", "", v, err
 	}
 	err = p.s.Store.View(ctx, func(tx *store.ServiceTx) error {
-		v, err = readLogin(tx, key)
+		v, err = readLogin(tx, c.key)
 		return err
 	})
-	switch {
+	switch now := p.s.Now(); {
+	case errors.Is(err, store.ErrNotFound) && now.Before(c.expires):
+		return code, "waiting", login{loginCode: c}, nil
 	case errors.Is(err, store.ErrNotFound):
 		return code, "over", v, nil
 	case err != nil:
 		return "", "", v, err
 	case v.state == loginRefused:
 		return code, "refused", v, nil
-	case !p.s.Now().Before(v.expires) || v.state == loginUsed:
-		return code, "over", v, nil
-	case v.state == loginConfirmed:
+	case v.state == loginConfirmed && now.Before(v.until):
+		v.loginCode = c
 		return code, "confirmed", v, nil
 	}
-	return code, "waiting", v, nil
+	return code, "over", v, nil
 }
 
 func readLogin(tx *store.ServiceTx, key []byte) (v login, err error) {
-	var expires int64
-	err = tx.Row(sqlLogin, []any{key}, &v.number, &expires, &v.state, &v.seat.Body, &v.seat.Post, &v.thumb)
-	v.expires = time.Unix(expires, 0)
+	var until int64
+	err = tx.Row(sqlLogin, []any{key}, &until, &v.state, &v.seat.Body, &v.seat.Post, &v.thumb)
+	v.until = time.Unix(until, 0)
 	return v, err
 }
 
@@ -257,7 +266,7 @@ func (p *part) loginState(w http.ResponseWriter, r *http.Request) error {
 
 type confirmIn struct {
 	Body struct {
-		Code    string `json:"code" minLength:"26" maxLength:"26" pattern:"^[0-9A-HJKMNP-TV-Z]{26}$" doc:"code of the QR"`
+		Code    string `json:"code" minLength:"32" maxLength:"32" pattern:"^[0-9A-HJKMNP-TV-Z]{32}$" doc:"code of the QR"`
 		EDRPOU  string `json:"body" pattern:"^[0-9]{8}$" doc:"ЄДРПОУ of the body of the ID" example:"99000011"`
 		ID      string `json:"number" minLength:"1" maxLength:"64" doc:"number of the ID" example:"ГТ 004022"`
 		Digits  int    `json:"digits,omitempty" minimum:"0" maximum:"99" doc:"number on the screen of the waiting browser, as the holder read it there"`
@@ -284,25 +293,24 @@ func (p *part) confirmLogin(ctx context.Context, in *confirmIn) (*confirmOut, er
 	if err != nil {
 		return nil, err
 	}
-	key, err := p.loginKey(in.Body.Code)
-	if err != nil {
-		return nil, err
-	}
-	wrong := false
-	err = p.s.Store.Update(ctx, func(tx *store.ServiceTx) error {
-		wrong = false
-		v, err := readLogin(tx, key)
-		switch {
-		case errors.Is(err, store.ErrNotFound), err == nil && (v.state != loginShown || !at.Before(v.expires)):
-			return LoginCode.Because(errors.New("offices: log-in is not waiting"))
-		case err != nil:
+	code, err := p.readCode(in.Body.Code)
+	wrong := in.Body.Confirm && in.Body.Digits != code.number
+	if err == nil {
+		err = p.s.Store.Update(ctx, func(tx *store.ServiceTx) error {
+			_, err := readLogin(tx, code.key)
+			switch {
+			case err == nil || !at.Before(code.expires):
+				return LoginCode.Because(errors.New("offices: log-in is not waiting"))
+			case !errors.Is(err, store.ErrNotFound):
+				return err
+			case wrong || !in.Body.Confirm:
+				_, err = tx.Exec(sqlPutLogin, code.key, loginRefused, "", 0, nil, code.expires.Unix())
+			default:
+				_, err = tx.Exec(sqlPutLogin, code.key, loginConfirmed, seat.Body, seat.Post, thumb[:], at.Add(loginFinish).Unix())
+			}
 			return err
-		case !in.Body.Confirm || in.Body.Digits != v.number:
-			wrong = in.Body.Confirm
-			return tx.Exec1(sqlRefuseLogin, key)
-		}
-		return tx.Exec1(sqlConfirmLogin, key, seat.Body, seat.Post, thumb[:], at.Add(loginFinish).Unix())
-	})
+		})
+	}
 	var problem *service.Problem
 	if errors.As(err, &problem) && problem.Code == LoginCode.Code {
 		if limited := p.s.GuessFrom(ctx); limited != nil {
@@ -384,11 +392,7 @@ func (p *part) finishLogin(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	key, err := p.loginKey(code)
-	if err != nil {
-		return err
-	}
-	account, err := p.accountOf(ctx, m, key, at)
+	account, err := p.accountOf(ctx, m, v.key, at)
 	if err != nil {
 		return err
 	}

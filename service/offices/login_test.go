@@ -34,7 +34,7 @@ func beginLogin(t *testing.T, w *servicetest.World, form url.Values) waiting {
 		t.Fatalf("beginning: %d %s", status, h.Get("Location"))
 	}
 	_, _, page := w.Do(v.c, "GET", "/office/login/wait", nil)
-	v.code = find(t, page, `href="http://localhost/wallet/#office=([0-9A-HJKMNP-TV-Z]{26})"`)
+	v.code = find(t, page, `href="http://localhost/wallet/#office=([0-9A-HJKMNP-TV-Z]{32})"`)
 	fmt.Sscan(find(t, page, `id="login-number">([0-9]{2})<`), &v.number)
 	return v
 }
@@ -142,11 +142,15 @@ func TestLoginRefused(t *testing.T) {
 		code   string
 		state  string
 	}{
-		"another number":     {h, func(v waiting, b map[string]any) { b["digits"] = 10 + (v.number-10+1)%90 }, LoginNumber.Code, "refused"},
-		"no number":          {h, func(v waiting, b map[string]any) { delete(b, "digits") }, LoginNumber.Code, "refused"},
-		"not the holder":     {h, func(v waiting, b map[string]any) { b["confirm"] = false }, "", "refused"},
-		"unknown code":       {h, func(v waiting, b map[string]any) { b["code"] = strings.Repeat("0", 26) }, LoginCode.Code, "waiting"},
-		"short code":         {h, func(v waiting, b map[string]any) { b["code"] = v.code[:25] }, "invalid", "waiting"},
+		"another number": {h, func(v waiting, b map[string]any) { b["digits"] = 10 + (v.number-10+1)%90 }, LoginNumber.Code, "refused"},
+		"no number":      {h, func(v waiting, b map[string]any) { delete(b, "digits") }, LoginNumber.Code, "refused"},
+		"not the holder": {h, func(v waiting, b map[string]any) { b["confirm"] = false }, "", "refused"},
+		"unknown code":   {h, func(v waiting, b map[string]any) { b["code"] = strings.Repeat("0", 32) }, LoginCode.Code, "waiting"},
+		"another end":    {h, func(v waiting, b map[string]any) { b["code"] = "ZZZZZZ" + v.code[6:] }, LoginCode.Code, "waiting"},
+		"another keyed hash": {h, func(v waiting, b map[string]any) {
+			b["code"] = v.code[:31] + strings.Map(func(r rune) rune { return map[bool]rune{true: '1', false: '0'}[r == '0'] }, v.code[31:])
+		}, LoginCode.Code, "waiting"},
+		"short code":         {h, func(v waiting, b map[string]any) { b["code"] = v.code[:31] }, "invalid", "waiting"},
 		"number of another":  {h, func(v waiting, b map[string]any) { b["number"] = min["second"].Number }, NoID.Code, "waiting"},
 		"ID of another body": {h, func(v waiting, b map[string]any) { b["number"] = w.Council.Holders["issued"].Number }, NoID.Code, "waiting"},
 		"unknown body":       {h, func(v waiting, b map[string]any) { b["body"] = "12345678" }, NoID.Code, "waiting"},
@@ -296,11 +300,13 @@ func TestLoginInTwoTabs(t *testing.T) {
 	}
 }
 
-// TestManyLogins: what anybody can begin is bounded and is forgotten.
+// TestManyLogins: what anybody can begin leaves nothing behind until a phone answers, and the answer is forgotten.
 func TestManyLogins(t *testing.T) {
 	w, p := appWorld(t)
+	h := w.Ministry.Holders["issued"]
+	var v waiting
 	for range 3 {
-		beginLogin(t, w, nil)
+		v = beginLogin(t, w, nil)
 	}
 	count := func() (n int) {
 		if err := p.c.Store.View(t.Context(), func(tx office.Tx) error { return tx.Row("SELECT count(*) FROM office_logins", nil, &n) }); err != nil {
@@ -308,12 +314,24 @@ func TestManyLogins(t *testing.T) {
 		}
 		return n
 	}
-	if count() != 3 {
+	if count() != 0 {
 		t.Fatalf("%d log-ins", count())
 	}
-	w.Advance(loginTerm + loginSession + time.Second)
+	no := v.yes(h)
+	no["confirm"] = false
+	if status, _ := answer(t, w, h, no); status != 200 || count() != 1 {
+		t.Fatalf("%d, %d log-ins", status, count())
+	}
+	w.Advance(loginTerm) // from here on its end alone refuses the code
+	if err := p.purgeLogins(t.Context(), w.Now()); err != nil || count() != 1 {
+		t.Errorf("%d log-ins are kept, %v", count(), err)
+	}
+	w.Advance(loginSession)
 	if err := p.purgeLogins(t.Context(), w.Now()); err != nil || count() != 0 {
 		t.Errorf("%d log-ins are kept, %v", count(), err)
+	}
+	if status, code := answer(t, w, h, v.yes(h)); status != 404 || code != LoginCode.Code {
+		t.Errorf("a code whose refusal is forgotten: %d %s", status, code)
 	}
 }
 

@@ -21,15 +21,14 @@ CREATE TABLE office_passwords (
 ) STRICT;
 CREATE INDEX office_passwords_seat ON office_passwords (body, post) WHERE ended = 0;
 
--- Log-ins that wait for a phone. code is a keyed hash of what the QR holds; the waiting browser has the same code in its session.
--- state: 1 shown, 2 confirmed by the phone for one post, 3 refused by it, 4 used. thumb: SHA-256 thumbprint of the phone's key.
+-- Log-ins that a phone has answered. code is a keyed hash of what the QR holds; the waiting browser has the same code in its session.
+-- state: 2 confirmed by the phone for one post, 3 refused by it, 4 used. thumb: SHA-256 thumbprint of the phone's key.
 CREATE TABLE office_logins (
   code    BLOB    PRIMARY KEY CHECK (length(code) = 32),
-  number  INTEGER NOT NULL CHECK (number BETWEEN 10 AND 99),
   expires INTEGER NOT NULL,
-  state   INTEGER NOT NULL DEFAULT 1 CHECK (state BETWEEN 1 AND 4),
-  body    TEXT    NOT NULL DEFAULT '',
-  post    INTEGER NOT NULL DEFAULT 0,
+  state   INTEGER NOT NULL CHECK (state BETWEEN 2 AND 4),
+  body    TEXT    NOT NULL,
+  post    INTEGER NOT NULL,
   thumb   BLOB
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX office_logins_expires ON office_logins (expires);

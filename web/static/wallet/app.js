@@ -839,7 +839,7 @@ function showOnline(place, code, make) {
 
 // ---------------------------------------------------------------- log-in to Дія.Офіс
 
-const LOGIN = /^#office=([0-9A-HJKMNP-TV-Z]{26})$/;
+const LOGIN = /^#office=([0-9A-HJKMNP-TV-Z]{32})$/;
 
 /** Takes the link of a log-in page; the code is taken out of the address at once. False when it is none of this service. */
 function takeOffice(text) {
