@@ -26,6 +26,7 @@ const (
 	maxHeaderBytes  = 256 << 10 // bytes of a header section
 	maxHeaderFields = 500       // of one header section
 	maxHeaderNames  = 1000      // addresses in one field
+	maxAddressField = 64 << 10  // bytes of a field of addresses; reading a display name of n bytes costs n² of memory
 	maxReferences   = 50        // message ids kept of References
 	maxPartDepth    = 20        // of parts in parts
 	maxMailParts    = 1000      // of one message that has to be re-encoded
@@ -280,6 +281,9 @@ var wordDecoder = &mime.WordDecoder{CharsetReader: func(name string, r io.Reader
 
 // mailAddresses reads an address list. Errors: MailMalformed, MailAddress.
 func mailAddresses(value string) ([]*mail.Address, error) {
+	if len(value) > maxAddressField {
+		return nil, MailMalformed.because("an address list is too long")
+	}
 	list, err := (&mail.AddressParser{WordDecoder: wordDecoder}).ParseList(value)
 	if err != nil {
 		return nil, MailMalformed.because("an address list cannot be read")

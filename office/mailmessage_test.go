@@ -227,6 +227,7 @@ func TestMalformedMessage(t *testing.T) {
 		"long subject":          from + "Subject: " + strings.Repeat("y ", maxUnstructured) + "\n\n",
 		"address":               from + "To: nobody\n\n",
 		"unicode address":       from + "To: кому@приклад.укр\n\n",
+		"long address list":     from + "To: " + strings.Repeat("y ", maxAddressField/2) + "<a@b.example>\n\n",
 		"many addresses":        from + "To: " + strings.Repeat("a@b.example, ", maxHeaderNames) + "a@b.example\n\n",
 		"content type":          from + "Content-Type: text\n\n",
 		"content type, params":  from + "Content-Type: text/plain; charset=a; charset=b\n\n",

@@ -215,25 +215,28 @@ func (p *part) endLeft(ctx context.Context, at time.Time) error {
 	if err != nil {
 		return err
 	}
+	var failed []error // a register that cannot be read keeps nobody else's passwords in use
 	for _, seat := range seats {
-		post, ids, err := p.post(ctx, seat)
-		if err != nil && !errors.Is(err, office.ErrNotFound) {
-			return err
-		}
-		if err == nil && post.Status != hr.StatusDismissed {
-			if err := p.endLost(ctx, seat, &post, ids, at); err != nil {
-				return err
-			}
-			continue
-		}
-		if _, err := p.s.Body(seat.Body); err != nil {
-			continue // the body is not served here now; its passwords open nothing
-		}
-		if _, err := p.passwords.EndAll(ctx, seat, office.EndedByLeave, at); err != nil {
-			return err
+		if err := p.endLeftOf(ctx, seat, at); err != nil {
+			failed = append(failed, err)
 		}
 	}
-	return nil
+	return errors.Join(failed...)
+}
+
+func (p *part) endLeftOf(ctx context.Context, seat office.Seat, at time.Time) error {
+	post, ids, err := p.post(ctx, seat)
+	if err != nil && !errors.Is(err, office.ErrNotFound) {
+		return err
+	}
+	if err == nil && post.Status != hr.StatusDismissed {
+		return p.endLost(ctx, seat, &post, ids, at)
+	}
+	if _, err := p.s.Body(seat.Body); err != nil {
+		return nil // the body is not served here now; its passwords open nothing
+	}
+	_, err = p.passwords.EndAll(ctx, seat, office.EndedByLeave, at)
+	return err
 }
 
 func (p *part) mountApps() {

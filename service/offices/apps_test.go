@@ -18,6 +18,7 @@ import (
 	"github.com/posvid/posvid/office"
 	"github.com/posvid/posvid/service"
 	"github.com/posvid/posvid/service/servicetest"
+	"github.com/posvid/posvid/store"
 )
 
 // appWorld is a world with a route for programs of this test's own.
@@ -292,6 +293,28 @@ func TestAppPasswordsOfOthers(t *testing.T) {
 	}
 	if list, err := p.passwords.List(t.Context(), seatOf(one)); err != nil || len(list) != 0 {
 		t.Errorf("%d passwords, %v, after the person left", len(list), err)
+	}
+}
+
+// TestEndLeftPastBrokenRegister: a register that cannot be read keeps nobody else's passwords in use.
+func TestEndLeftPastBrokenRegister(t *testing.T) {
+	w, p := appWorld(t)
+	held, left := w.Ministry.Holders["issued"], w.Council.Holders["issued"]
+	for _, h := range []*servicetest.Holder{held, left} {
+		if _, _, err := p.passwords.Make(t.Context(), seatOf(h), "x", office.ForDAV, w.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change(t, left, func(v *issuer.PostRow) { v.Status = hr.StatusDismissed })
+	w.Ministry.Store.Close()
+	if err := p.endLeft(t.Context(), w.Now()); !errors.Is(err, store.ErrClosed) {
+		t.Errorf("%v, want the register's error", err)
+	}
+	if list, err := p.passwords.List(t.Context(), seatOf(left)); err != nil || len(list) != 0 {
+		t.Errorf("%d passwords, %v, of who has left another body", len(list), err)
+	}
+	if list, err := p.passwords.List(t.Context(), seatOf(held)); err != nil || len(list) != 1 {
+		t.Errorf("%d passwords, %v, of the body whose register cannot be read", len(list), err)
 	}
 }
 
