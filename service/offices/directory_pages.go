@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -36,9 +35,8 @@ var (
 
 // Bounds of pages and files of the directory.
 const (
-	directoryPage = 50
-	deepest       = 1000 // found people that pages show: whoever wants more has a narrower question or a file
-	mostInFile    = 5000
+	deepest    = 1000 // found people that pages show: whoever wants more has a narrower question or a file
+	mostInFile = 5000
 	// Downloads of one post: so many cards at once, and as many again over an hour; a list counts as ten.
 	downloads    = 60
 	downloadList = 10
@@ -183,46 +181,6 @@ func (a asked) File(format string) string {
 	return "/office/directory/file?" + v.Encode()
 }
 
-// directoryPager cuts what was found into pages; it is the Pager of layout.html.
-type directoryPager struct {
-	Page, Pages, Total, From, To int
-	base                         url.Values
-}
-
-func newDirectoryPager(total int, r *http.Request, base url.Values) directoryPager {
-	shown := min(total, deepest)
-	p := directoryPager{Total: total, Pages: max(1, (shown+directoryPage-1)/directoryPage), base: base}
-	p.Page, _ = strconv.Atoi(r.URL.Query().Get("page"))
-	p.Page = min(max(p.Page, 1), p.Pages)
-	p.From = (p.Page - 1) * directoryPage
-	p.To = min(p.From+directoryPage, shown)
-	return p
-}
-
-// Link is the address of another page.
-func (p directoryPager) Link(page int) string {
-	v := url.Values{}
-	for k, s := range p.base {
-		v[k] = s
-	}
-	v.Set("page", strconv.Itoa(page))
-	return "?" + v.Encode()
-}
-
-// Prev is the page before; 0 for none.
-func (p directoryPager) Prev() int { return p.Page - 1 }
-
-// Next is the page after; 0 for none.
-func (p directoryPager) Next() int {
-	if p.Page >= p.Pages {
-		return 0
-	}
-	return p.Page + 1
-}
-
-// First is the number of the first row shown, from 1.
-func (p directoryPager) First() int { return min(p.From+1, p.Total) }
-
 // directoryView is the Data of the directory's pages; each fills what it shows.
 type directoryView struct {
 	Asked    asked
@@ -231,7 +189,7 @@ type directoryView struct {
 	Unit     office.Unit
 	Units    []office.Unit
 	People   []person
-	Pager    directoryPager
+	Pager    service.Pager
 	Deepest  int
 	At       time.Time // when the states were looked up
 	Day      string    // the day that is shown, as people read it; empty: now
@@ -346,7 +304,7 @@ func (p *part) people(r *http.Request, v *directoryView, base url.Values) error 
 	if err != nil {
 		return err
 	}
-	v.Pager = newDirectoryPager(r0.Total, r, base)
+	v.Pager = service.NewPager(r, r0.Total, min(r0.Total, deepest), base)
 	q.Offset, q.Limit = v.Pager.From, v.Pager.To-v.Pager.From
 	if r0, err = p.directory.Search(r.Context(), q); err != nil {
 		return err

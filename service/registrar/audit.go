@@ -81,7 +81,7 @@ type auditPage struct {
 	Operators        []issuer.Operator
 	From, Until      string
 	Rows             []auditRow
-	Pager            pager
+	Pager            service.Pager
 	Known            string // head that was written down earlier
 	KnownOK, KnownNo bool
 	Total            int

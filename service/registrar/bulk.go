@@ -404,7 +404,7 @@ type jobPage struct {
 	GroundText string
 	OrderText  string
 	Rows       []bulkRow
-	Pager      pager
+	Pager      service.Pager
 	Done       int
 	Failed     int
 	Percent    int
@@ -482,7 +482,7 @@ func (p *pages) jobWith(c *call, status int, wrong error) error {
 		}); err != nil {
 			return err
 		}
-		return tx.Rows(`SELECT idrow, result FROM bulk_rows WHERE change = $1 AND n >= $2 ORDER BY n LIMIT $3`, []any{b.ID, v.Pager.From, pageSize}, func(scan func(...any) error) error {
+		return tx.Rows(`SELECT idrow, result FROM bulk_rows WHERE change = $1 AND n >= $2 ORDER BY n LIMIT $3`, []any{b.ID, v.Pager.From, service.PageSize}, func(scan func(...any) error) error {
 			var one pair
 			err := scan(&one.row, &one.result)
 			pairs = append(pairs, one)

@@ -357,53 +357,8 @@ func (u ui) Stage(s stage) string { return u.T(stageWords[s][0], stageWords[s][1
 // StageClass is the class of its badge.
 func (u ui) StageClass(s stage) string { return stageWords[s][2] }
 
-// pager is one page of a list. Every list is cut to pages of pageSize.
-type pager struct {
-	Page, Pages, Total int
-	From, To           int // rows shown, From counts from 0
-	base               url.Values
-}
-
-const pageSize = 50
-
 // page cuts a list of n rows; the number of the page comes from the address.
-func (c *call) page(n int) pager {
-	p := pager{Total: n, Pages: max(1, (n+pageSize-1)/pageSize), base: c.r.URL.Query()}
-	p.Page, _ = strconv.Atoi(c.query("page"))
-	p.Page = min(max(p.Page, 1), p.Pages)
-	p.From = (p.Page - 1) * pageSize
-	p.To = min(p.From+pageSize, n)
-	return p
-}
-
-// Link is the address of another page of the same list.
-func (p pager) Link(page int) string {
-	q := url.Values{}
-	for k, v := range p.base {
-		q[k] = v
-	}
-	q.Set("page", strconv.Itoa(page))
-	return "?" + q.Encode()
-}
-
-// Prev is the page before; 0 for none.
-func (p pager) Prev() int { return p.Page - 1 }
-
-// Next is the page after; 0 for none.
-func (p pager) Next() int {
-	if p.Page >= p.Pages {
-		return 0
-	}
-	return p.Page + 1
-}
-
-// First is the number of the first row shown, counted from 1.
-func (p pager) First() int {
-	if p.Total == 0 {
-		return 0
-	}
-	return p.From + 1
-}
+func (c *call) page(n int) service.Pager { return service.NewPager(c.r, n, n, c.r.URL.Query()) }
 
 // fold brings a text to what is searched in: lower case, one apostrophe, one space.
 func fold(s string) string {

@@ -410,7 +410,7 @@ type idsPage struct {
 	Query, Unit, Filter string
 	Rows                []person
 	Units               []string
-	Pager               pager
+	Pager               service.Pager
 	Counts              map[string]int
 	CanChange           bool
 }

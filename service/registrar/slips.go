@@ -46,7 +46,7 @@ type slipsPage struct {
 	Again       bool
 	Rows        []candidate
 	Units       []string
-	Pager       pager
+	Pager       service.Pager
 	Fresh       bool
 	Most        int
 }

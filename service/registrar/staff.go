@@ -291,7 +291,7 @@ type loadPage struct {
 	Questions  []questionRow
 	Problems   []string
 	Alarms     []string // what is wrong with the file as a whole
-	Pager      pager
+	Pager      service.Pager
 	Held       int
 	HeldWhy    []string
 	Author     string

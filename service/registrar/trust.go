@@ -78,7 +78,7 @@ type trustPage struct {
 	Admitted  uint64
 	Fresh     bool
 	Query     string
-	Pager     pager
+	Pager     service.Pager
 }
 
 var trustClasses = map[trust.Class][2]string{trust.ClassCheckpoint: {"пункт пропуску", "checkpoint"}, trust.ClassCouncil: {"місцеве самоврядування", "council"}}

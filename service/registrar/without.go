@@ -7,6 +7,7 @@ import (
 
 	"github.com/posvid/posvid/hr"
 	"github.com/posvid/posvid/issuer"
+	"github.com/posvid/posvid/service"
 )
 
 // withoutRow is somebody without an ID, and why.
@@ -24,7 +25,7 @@ type withoutPage struct {
 	Rows              []withoutRow
 	Units             []string
 	Steps             []stepChoice
-	Pager             pager
+	Pager             service.Pager
 	Posts, Without    int
 }
 
