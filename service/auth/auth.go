@@ -129,9 +129,12 @@ func anyNeedsPasskey(grants []service.Grant) bool {
 	return false
 }
 
+// maxReturn bounds an address to come back to, in bytes, as it is asked for and as it is answered.
+const maxReturn = 512
+
 // safeReturn is where a log-in may lead: a path of this service, "/" for everything else.
 func safeReturn(to string) string {
-	if len(to) > 512 || !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.ContainsAny(to, "\\\x7f") {
+	if len(to) > maxReturn || !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.ContainsAny(to, "\\\x7f") {
 		return "/"
 	}
 	for _, c := range to {
@@ -149,6 +152,9 @@ func safeReturn(to string) string {
 	}
 	if u.RawQuery != "" {
 		path += "?" + u.RawQuery
+	}
+	if len(path) > maxReturn { // escaping makes one byte three
+		return "/"
 	}
 	return path
 }

@@ -552,7 +552,7 @@ func TestSafeReturn(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"", "//evil.example", "/\\evil.example", "\\\\evil.example", "https://evil.example", "javascript:alert(1)", "/a\nb", "/a\tb", " /a", "evil", "/%zz",
-		"///evil.example", "/login", "/login/oidc/main/callback?code=1", "/logout", "/api/v1/time", "/" + strings.Repeat("a", 600), "/a\x7f", "//", "/a b"} {
+		"///evil.example", "/login", "/login/oidc/main/callback?code=1", "/logout", "/api/v1/time", "/" + strings.Repeat("a", 600), "/" + strings.Repeat("ї", 200), "/a\x7f", "//", "/a b"} {
 		if got := safeReturn(bad); got != "/" {
 			t.Errorf("%q became %q, want /", bad, got)
 		}
@@ -563,7 +563,7 @@ func TestSafeReturn(t *testing.T) {
 }
 
 func FuzzSafeReturn(f *testing.F) {
-	for _, s := range []string{"/", "//evil", "/b/1/?a=b", "/\\x", "/%2f/evil", "https:/x", "/./../login"} {
+	for _, s := range []string{"/", "//evil", "/b/1/?a=b", "/\\x", "/%2f/evil", "https:/x", "/./../login", "/" + strings.Repeat("\xf7", 300)} {
 		f.Add(s)
 	}
 	base, _ := url.Parse("https://id.example.test/login")
